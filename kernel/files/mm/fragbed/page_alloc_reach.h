@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Included at the end of mm/page_alloc.c: see reach.h. */
+#ifdef CONFIG_FRAGBED
+#include <kunit/visibility.h>
+#include <linux/fragbed.h>
+#include "reach.h"
+
+/**
+ * reach_task_capc() - task_capc()
+ * @zone: zone a page is about to be freed to
+ *
+ * Return: the calling task's capture control if it may capture in @zone.
+ */
+struct capture_control *reach_task_capc(struct zone *zone)
+{
+	return task_capc(zone);
+}
+EXPORT_SYMBOL_IF_KUNIT(reach_task_capc);
+
+/**
+ * reach_compaction_capture() - compaction_capture()
+ * @capc: capture control, NULL allowed
+ * @page: page being freed
+ * @order: its order
+ * @migratetype: type of its pageblock
+ *
+ * Return: true if @capc now holds @page.
+ */
+bool reach_compaction_capture(struct capture_control *capc, struct page *page,
+			      int order, int migratetype)
+{
+	return compaction_capture(capc, page, order, migratetype);
+}
+EXPORT_SYMBOL_IF_KUNIT(reach_compaction_capture);
+
+/**
+ * reach_prepare_free() - free_pages_prepare() for a chunk of split pages
+ * @page: first page of 1 << @order pages, each with one reference
+ * @order: order to free them as
+ *
+ * Return: false if the page is bad and must not be freed.
+ */
+bool reach_prepare_free(struct page *page, unsigned int order)
+{
+	unsigned int i;
+
+	for (i = 0; i < 1U << order; i++)
+		set_page_count(page + i, 0);
+	return free_pages_prepare(page, order);
+}
+EXPORT_SYMBOL_IF_KUNIT(reach_prepare_free);
+
+/**
+ * reach_free_one_page() - __free_one_page()
+ * @page: page prepared with reach_prepare_free()
+ * @zone: its zone
+ * @order: its order
+ * @migratetype: type of its pageblock
+ *
+ * Context: zone->lock held, interrupts off.
+ */
+void reach_free_one_page(struct page *page, struct zone *zone,
+			 unsigned int order, int migratetype)
+{
+	__free_one_page(page, page_to_pfn(page), zone, order, migratetype,
+			FPI_NONE);
+}
+EXPORT_SYMBOL_IF_KUNIT(reach_free_one_page);
+
+/**
+ * reach_pageblock_type() - get_pageblock_migratetype()
+ * @page: any page of the pageblock
+ */
+int reach_pageblock_type(const struct page *page)
+{
+	return get_pageblock_migratetype(page);
+}
+EXPORT_SYMBOL_IF_KUNIT(reach_pageblock_type);
+
+/**
+ * reach_type_name() - name of a migratetype
+ * @migratetype: the type
+ */
+const char *reach_type_name(int migratetype)
+{
+	return migratetype_names[migratetype];
+}
+EXPORT_SYMBOL_IF_KUNIT(reach_type_name);
+
+/**
+ * reach_set_pageblock_type() - relabel a pageblock and move its free pages
+ * @zone: zone of the block
+ * @page: any page of the block
+ * @migratetype: new label, not MIGRATE_ISOLATE
+ *
+ * Context: takes zone->lock.
+ * Return: the old label.
+ */
+int reach_set_pageblock_type(struct zone *zone, struct page *page,
+			     int migratetype)
+{
+	int old;
+
+	guard(spinlock_irqsave)(&zone->lock);
+	old = get_pageblock_migratetype(page);
+	if (old != migratetype)
+		move_freepages_block(zone, page, old, migratetype);
+	return old;
+}
+EXPORT_SYMBOL_IF_KUNIT(reach_set_pageblock_type);
+
+/**
+ * reach_isolate_pageblock() - isolate one pageblock, or end that
+ * @zone: zone of the block
+ * @page: any page of the block
+ * @isolate: which of the two
+ *
+ * Like page isolation, but it does not ask whether the block can be emptied.
+ *
+ * Context: takes zone->lock.
+ * Return: false if the block was in that state already.
+ */
+bool reach_isolate_pageblock(struct zone *zone, struct page *page, bool isolate)
+{
+	guard(spinlock_irqsave)(&zone->lock);
+	if (isolate ? !pageblock_isolate_and_move_free_pages(zone, page) :
+		      !pageblock_unisolate_and_move_free_pages(zone, page))
+		return false;
+	zone->nr_isolate_pageblock += isolate ? 1 : -1;
+	return true;
+}
+EXPORT_SYMBOL_IF_KUNIT(reach_isolate_pageblock);
+
+/* What __alloc_pages_slowpath() knows of @req when it starts to compact. */
+static unsigned int reach_alloc_context(const struct reach_request *req,
+					struct alloc_context *ac)
+{
+	unsigned int flags = ALLOC_WMARK_LOW;
+	gfp_t gfp = req->gfp;
+
+	memset(ac, 0, sizeof(*ac));
+	prepare_alloc_pages(req->gfp, req->order, req->nid, req->nodes, ac,
+			    &gfp, &flags);
+	ac->nodemask = req->nodes;
+	flags = gfp_to_alloc_flags(req->gfp, req->order) | req->set_flags;
+	return flags & ~req->clear_flags;
+}
+
+/**
+ * reach_direct_compact() - __alloc_pages_direct_compact()
+ * @req: the request
+ * @result: where the enum compact_result goes
+ *
+ * Context: may sleep.
+ * Return: a page of @req->order with one reference, or NULL.
+ */
+struct page *reach_direct_compact(const struct reach_request *req,
+				  enum compact_result *result)
+{
+	struct alloc_context ac;
+	unsigned int flags = reach_alloc_context(req, &ac);
+	struct page *page;
+
+	*result = COMPACT_SKIPPED;
+	page = __alloc_pages_direct_compact(req->gfp, req->order, flags, &ac,
+					    req->prio, result);
+	if (page)
+		set_page_refcounted(page);
+	return page;
+}
+EXPORT_SYMBOL_IF_KUNIT(reach_direct_compact);
+
+/**
+ * reach_direct_reclaim() - __alloc_pages_direct_reclaim()
+ * @req: the request
+ * @progress: where the number of reclaimed pages goes
+ *
+ * Context: may sleep.
+ * Return: a page of @req->order with one reference, or NULL.
+ */
+struct page *reach_direct_reclaim(const struct reach_request *req,
+				  unsigned long *progress)
+{
+	struct alloc_context ac;
+	unsigned int flags = reach_alloc_context(req, &ac);
+	struct page *page;
+
+	page = __alloc_pages_direct_reclaim(req->gfp, req->order, flags, &ac,
+					    progress);
+	if (page)
+		set_page_refcounted(page);
+	return page;
+}
+EXPORT_SYMBOL_IF_KUNIT(reach_direct_reclaim);
+
+/**
+ * reach_try_to_compact() - try_to_compact_pages()
+ * @req: the request
+ * @compact_order: order to compact for
+ * @capc: capture control to publish for the time of the call
+ *
+ * Context: may sleep.
+ */
+enum compact_result reach_try_to_compact(const struct reach_request *req,
+					 unsigned int compact_order,
+					 struct capture_control *capc)
+{
+	struct alloc_context ac;
+	unsigned int flags = reach_alloc_context(req, &ac);
+	unsigned int noreclaim = memalloc_noreclaim_save();
+	enum compact_result result;
+
+	WRITE_ONCE(current->capture_control, capc);
+	result = try_to_compact_pages(req->gfp, compact_order, flags, &ac,
+				      req->prio, capc);
+	WRITE_ONCE(current->capture_control, NULL);
+	memalloc_noreclaim_restore(noreclaim);
+	return result;
+}
+EXPORT_SYMBOL_IF_KUNIT(reach_try_to_compact);
+
+/** reach_drain_free_pages() - empty the per-cpu lists into the buddy lists */
+void reach_drain_free_pages(void)
+{
+	drain_all_pages(NULL);
+}
+EXPORT_SYMBOL_IF_KUNIT(reach_drain_free_pages);
+
+/** reach_drain_lru_pages() - put pages in per-cpu batches on the LRU lists */
+void reach_drain_lru_pages(void)
+{
+	lru_add_drain_all();
+}
+EXPORT_SYMBOL_IF_KUNIT(reach_drain_lru_pages);
+
+/** reach_defrag_mode() - where vm.defrag_mode lives */
+int *reach_defrag_mode(void)
+{
+	return &defrag_mode;
+}
+EXPORT_SYMBOL_IF_KUNIT(reach_defrag_mode);
+
+/**
+ * reach_fs_reclaim_held() - is the caller annotated as fs reclaim?
+ *
+ * Return: true if so; always false without lockdep.
+ */
+bool reach_fs_reclaim_held(void)
+{
+#ifdef CONFIG_LOCKDEP
+	return lock_is_held(&__fs_reclaim_map) == LOCK_STATE_HELD;
+#else
+	return false;
+#endif
+}
+EXPORT_SYMBOL_IF_KUNIT(reach_fs_reclaim_held);
+
+/**
+ * fragbed_drain_free_pages() - empty all per-cpu lists of pages
+ *
+ * Makes a walk over the page flags see what is free and what is on an LRU
+ * list. Context: may sleep.
+ */
+void fragbed_drain_free_pages(void)
+{
+	lru_add_drain_all();
+	drain_all_pages(NULL);
+}
+EXPORT_SYMBOL_FOR_MODULES(fragbed_drain_free_pages, "fragbed");
+
+/**
+ * fragbed_pageblock_type() - label of the pageblock a page is in
+ * @page: any page of the pageblock
+ *
+ * Return: an enum migratetype value. It may be stale without zone->lock.
+ */
+int fragbed_pageblock_type(const struct page *page)
+{
+	return get_pageblock_migratetype(page);
+}
+EXPORT_SYMBOL_FOR_MODULES(fragbed_pageblock_type, "fragbed");
+#endif /* CONFIG_FRAGBED */

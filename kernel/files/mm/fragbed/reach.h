@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The allocator's static functions under names that can be called from a
+ * suite. Each one is the real function: the definitions stand at the end of
+ * the files they reach into (page_alloc_reach.h, compaction_reach.h).
+ */
+#ifndef _MM_FRAGBED_REACH_H
+#define _MM_FRAGBED_REACH_H
+
+#include <linux/compaction.h>
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/mmzone.h>
+
+#include "../internal.h"
+
+/**
+ * struct reach_request - an allocation request as the slow path sees it
+ * @gfp: the caller's flags; they decide the type and the zones
+ * @order: order of the request
+ * @nid: preferred node
+ * @nodes: nodes allowed, NULL for all
+ * @set_flags: ALLOC_* bits to add to those that @gfp implies
+ * @clear_flags: ALLOC_* bits to take away after that
+ * @prio: how hard compaction tries
+ */
+struct reach_request {
+	gfp_t gfp;
+	unsigned int order;
+	int nid;
+	nodemask_t *nodes;
+	unsigned int set_flags;
+	unsigned int clear_flags;
+	enum compact_priority prio;
+};
+
+/* mm/page_alloc.c */
+struct capture_control *reach_task_capc(struct zone *zone);
+bool reach_compaction_capture(struct capture_control *capc, struct page *page,
+			      int order, int migratetype);
+bool reach_prepare_free(struct page *page, unsigned int order);
+void reach_free_one_page(struct page *page, struct zone *zone,
+			 unsigned int order, int migratetype);
+int reach_pageblock_type(const struct page *page);
+const char *reach_type_name(int migratetype);
+int reach_set_pageblock_type(struct zone *zone, struct page *page,
+			     int migratetype);
+bool reach_isolate_pageblock(struct zone *zone, struct page *page,
+			     bool isolate);
+struct page *reach_direct_compact(const struct reach_request *req,
+				  enum compact_result *result);
+struct page *reach_direct_reclaim(const struct reach_request *req,
+				  unsigned long *progress);
+enum compact_result reach_try_to_compact(const struct reach_request *req,
+					 unsigned int compact_order,
+					 struct capture_control *capc);
+void reach_drain_free_pages(void);
+void reach_drain_lru_pages(void);
+int *reach_defrag_mode(void);
+bool reach_fs_reclaim_held(void);
+
+/* mm/compaction.c */
+bool reach_suitable_migration_source(struct compact_control *cc,
+				     struct page *page);
+unsigned long reach_fast_find_migrateblock(struct compact_control *cc);
+enum compact_result reach_compact_zone_order(struct zone *zone, int order,
+					     const struct reach_request *req,
+					     unsigned int alloc_flags,
+					     struct capture_control *capc);
+void reach_set_pageblock_skip(struct page *page, bool skip);
+int *reach_extfrag_threshold(void);
+
+/* mm/fragbed/task.c */
+int reach_run_in_user_task(int (*fn)(void *arg), void *arg);
+
+#endif /* _MM_FRAGBED_REACH_H */

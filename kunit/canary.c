@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Cases that go wrong on purpose: a test runner has to tell them apart. */
+#include <kunit/test.h>
+#include <linux/delay.h>
+#include <linux/module.h>
+
+static void passes(struct kunit *test)
+{
+	KUNIT_EXPECT_TRUE(test, true);
+}
+
+static void fails(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, 1, 2);
+}
+
+static void skips(struct kunit *test)
+{
+	kunit_skip(test, "on purpose");
+}
+
+static void warns(struct kunit *test)
+{
+	WARN(1, "on purpose");
+}
+
+static void crashes(struct kunit *test)
+{
+	panic("on purpose");
+}
+
+/* Longer than any runner waits, and no hung task by its own sleep. */
+static void hangs(struct kunit *test)
+{
+	for (;;)
+		msleep_interruptible(1000);
+}
+
+static struct kunit_case canary_cases[] = {
+	KUNIT_CASE(passes),
+	KUNIT_CASE(fails),
+	KUNIT_CASE(skips),
+	KUNIT_CASE(warns),
+	KUNIT_CASE(crashes),
+	KUNIT_CASE(hangs),
+	{}
+};
+
+static struct kunit_suite canary_suite = {
+	.name = "canary",
+	.test_cases = canary_cases,
+};
+kunit_test_suite(canary_suite);
+
+MODULE_DESCRIPTION("KUnit cases that fail on purpose");
+MODULE_LICENSE("GPL");

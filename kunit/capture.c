@@ -1,0 +1,584 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Compaction capture: which freed page goes straight to the task that
+ * compacts. The rules are those of task_capc(), compaction_capture() and
+ * __free_one_page() in mm/page_alloc.c.
+ */
+#include <kunit/test.h>
+#include <linux/module.h>
+
+#include "scene.h"
+
+static struct capture_control capture_for(struct zone *zone, int order,
+					  int migratetype)
+{
+	return (struct capture_control){
+		.zone = zone,
+		.order = order,
+		.migratetype = migratetype,
+	};
+}
+
+/* One page of one block is freed while a request waits for an order. */
+struct decision {
+	const char *name;
+	int block_type;
+	int request_type;
+	int freed_order;
+	int request_order;
+	bool captured;
+};
+
+#define UNMOV	MIGRATE_UNMOVABLE
+#define MOV	MIGRATE_MOVABLE
+#define RECL	MIGRATE_RECLAIMABLE
+#define HIGH	MIGRATE_HIGHATOMIC
+
+static const struct decision decisions[] = {
+	/* the order matches exactly, or the page is not taken */
+	{ "order 0 for 0", UNMOV, UNMOV, 0, 0, true },
+	{ "order 3 for 3", UNMOV, UNMOV, 3, 3, true },
+	{ "order 4 for 3", UNMOV, UNMOV, 4, 3, false },
+	{ "order 2 for 3", UNMOV, UNMOV, 2, 3, false },
+	{ "order 1 for 0", UNMOV, UNMOV, 1, 0, false },
+	{ "order 0 for 1", UNMOV, UNMOV, 0, 1, false },
+	{ "order 5 for 0", MOV, MOV, 5, 0, false },
+	{ "block for order 3", UNMOV, UNMOV, SCENE_PB(0), 3, false },
+	{ "order 3 for block", UNMOV, UNMOV, 3, SCENE_PB(0), false },
+	/* never from CMA or isolated blocks */
+	{ "cma, order 0", MIGRATE_CMA, MOV, 0, 0, false },
+	{ "cma, order 3", MIGRATE_CMA, MOV, 3, 3, false },
+	{ "cma, unmovable", MIGRATE_CMA, UNMOV, 3, 3, false },
+	{ "cma, reclaimable", MIGRATE_CMA, RECL, 1, 1, false },
+	{ "cma, whole block", MIGRATE_CMA, MOV, SCENE_PB(0), SCENE_PB(0), false },
+	{ "isolated, order 0", MIGRATE_ISOLATE, MOV, 0, 0, false },
+	{ "isolated, order 3", MIGRATE_ISOLATE, MOV, 3, 3, false },
+	{ "isolated, unmovable", MIGRATE_ISOLATE, UNMOV, 3, 3, false },
+	{ "isolated, reclaimable", MIGRATE_ISOLATE, RECL, 2, 2, false },
+	{ "isolated, whole block", MIGRATE_ISOLATE, UNMOV, SCENE_PB(0), SCENE_PB(0), false },
+	/* below block order, a movable block is for movable requests */
+	{ "movable block, movable", MOV, MOV, 0, 0, true },
+	{ "movable block, movable, order 3", MOV, MOV, 3, 3, true },
+	{ "movable block, unmovable", MOV, UNMOV, 3, 3, false },
+	{ "movable block, unmovable, order 0", MOV, UNMOV, 0, 0, false },
+	{ "movable block, reclaimable", MOV, RECL, 3, 3, false },
+	{ "movable block, unmovable, below block", MOV, UNMOV, SCENE_PB(-1), SCENE_PB(-1), false },
+	{ "movable block, reclaimable, below block", MOV, RECL, SCENE_PB(-1), SCENE_PB(-1), false },
+	{ "movable block, movable, below block", MOV, MOV, SCENE_PB(-1), SCENE_PB(-1), true },
+	{ "movable block, unmovable, whole block", MOV, UNMOV, SCENE_PB(0), SCENE_PB(0), true },
+	{ "movable block, reclaimable, whole block", MOV, RECL, SCENE_PB(0), SCENE_PB(0), true },
+	{ "movable block, movable, whole block", MOV, MOV, SCENE_PB(0), SCENE_PB(0), true },
+	{ "movable blocks, unmovable, two blocks", MOV, UNMOV, SCENE_PB(1), SCENE_PB(1), true },
+	/* unmovable and reclaimable take from each other, movable from both */
+	{ "reclaimable block, unmovable", RECL, UNMOV, 2, 2, true },
+	{ "unmovable block, reclaimable", UNMOV, RECL, 2, 2, true },
+	{ "unmovable block, movable", UNMOV, MOV, 2, 2, true },
+	{ "reclaimable block, movable", RECL, MOV, 2, 2, true },
+	{ "reclaimable block, reclaimable", RECL, RECL, 0, 0, true },
+	{ "reclaimable block, unmovable, whole block", RECL, UNMOV, SCENE_PB(0), SCENE_PB(0), true },
+	{ "highatomic block, unmovable", HIGH, UNMOV, 2, 2, true },
+	{ "highatomic block, movable", HIGH, MOV, 2, 2, true },
+};
+
+static void decision_desc(const struct decision *d, char *desc)
+{
+	strscpy(desc, d->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(decision, decisions, decision_desc);
+
+static void check_account(struct kunit *test, const struct scene_free *f,
+			  long pages, const char *what)
+{
+	long free = f->after.free - f->before.free;
+	long listed = f->after.listed - f->before.listed;
+
+	KUNIT_EXPECT_EQ_MSG(test, free, pages, "%s: NR_FREE_PAGES", what);
+	KUNIT_EXPECT_EQ_MSG(test, listed, pages, "%s: pages on the lists", what);
+}
+
+static struct scene_block *typed_block(struct kunit *test, unsigned int order,
+				       int type)
+{
+	struct scene_block *block;
+
+	if (type != MIGRATE_ISOLATE)
+		return scene_block(test, max(order, pageblock_order), type);
+	block = scene_block(test, max(order, pageblock_order), MIGRATE_MOVABLE);
+	scene_isolate(test, block);
+	return block;
+}
+
+/* '########' -> '##..####' on the list, or '##CC####' captured */
+static void capture_decision(struct kunit *test)
+{
+	const struct decision *d = test->param_value;
+	int freed = scene_order(d->freed_order);
+	struct scene_free f = { .order = freed };
+	struct capture_control capc;
+	bool isolated = d->block_type == MIGRATE_ISOLATE;
+
+	if (d->captured && freed >= MAX_PAGE_ORDER)
+		kunit_skip(test, "%s: order %d is MAX_PAGE_ORDER, where nothing is captured; needs CONFIG_PAGE_BLOCK_MAX_ORDER < %d",
+			   d->name, freed, MAX_PAGE_ORDER);
+	f.block = typed_block(test, freed, d->block_type);
+	capc = capture_for(f.block->zone, scene_order(d->request_order),
+			   d->request_type);
+	f.capc = &capc;
+	scene_free(test, &f);
+
+	KUNIT_EXPECT_EQ_MSG(test, !!capc.page, d->captured,
+			    "%s: %s block, %s request, freed order %d, requested %d",
+			    d->name, reach_type_name(d->block_type),
+			    reach_type_name(d->request_type), freed, capc.order);
+	if (capc.page)
+		KUNIT_EXPECT_PTR_EQ(test, capc.page, f.block->page);
+	if (!isolated)
+		check_account(test, &f, d->captured ? 0 : 1L << freed, d->name);
+	else
+		KUNIT_EXPECT_EQ(test, f.after.free, f.before.free);
+	KUNIT_EXPECT_EQ(test, f.extfrag,
+			d->captured && d->block_type != d->request_type);
+	if (f.extfrag)
+		KUNIT_EXPECT_EQ(test, f.extfrag_value,
+				16 * d->request_type + d->block_type);
+	scene_return_captured(test, f.block->zone, &capc);
+}
+
+/* A NULL capture control and a wrong type must not even be looked at. */
+static void capture_without_control(struct kunit *test)
+{
+	struct scene_block *block = scene_block(test, pageblock_order, UNMOV);
+	struct scene_free f = { .block = block, .order = 3 };
+
+	KUNIT_EXPECT_FALSE(test, reach_compaction_capture(NULL, block->page, 3, UNMOV));
+	scene_free(test, &f);
+	check_account(test, &f, 8, "no capture control");
+	KUNIT_EXPECT_EQ(test, f.extfrag, 0);
+}
+
+/* '.#######' + the second page -> 'CC######' for a request of order 1 */
+static void capture_while_merging(struct kunit *test)
+{
+	struct scene_block *block = scene_block(test, pageblock_order, UNMOV);
+	struct capture_control capc = capture_for(block->zone, 1, UNMOV);
+	struct scene_free first = { .block = block, .offset = 8 };
+	struct scene_free second = { .block = block, .offset = 9, .capc = &capc };
+
+	scene_free(test, &first);
+	check_account(test, &first, 1, "first page");
+	scene_free(test, &second);
+	KUNIT_EXPECT_PTR_EQ(test, capc.page, block->page + 8);
+	check_account(test, &second, -1, "second page, captured with its buddy");
+	scene_return_captured(test, block->zone, &capc);
+}
+
+/* '.#######' + the second page, which makes 4: the wanted 2 never exist */
+static void capture_not_past_the_order(struct kunit *test)
+{
+	struct scene_block *block = scene_block(test, pageblock_order, UNMOV);
+	struct capture_control capc = capture_for(block->zone, 1, UNMOV);
+	struct scene_free first = { .block = block, .offset = 8, .order = 2 };
+	struct scene_free second = { .block = block, .offset = 12, .order = 2,
+				     .capc = &capc };
+
+	scene_free(test, &first);
+	scene_free(test, &second);
+	KUNIT_EXPECT_NULL(test, capc.page);
+	check_account(test, &second, 4, "merged beyond the requested order");
+	scene_return_captured(test, block->zone, &capc);
+}
+
+/* Two free blocks become one: NR_FREE_PAGES_BLOCKS must lose the first. */
+static void capture_merged_blocks(struct kunit *test)
+{
+	struct capture_control capc;
+	struct scene_free first = { .order = pageblock_order };
+	struct scene_free second = { .order = pageblock_order,
+				     .offset = pageblock_nr_pages };
+
+	if (pageblock_order + 1 >= MAX_PAGE_ORDER)
+		kunit_skip(test, "two blocks are MAX_PAGE_ORDER or more; needs CONFIG_PAGE_BLOCK_MAX_ORDER < %d",
+			   MAX_PAGE_ORDER - 1);
+	first.block = second.block = scene_block(test, pageblock_order + 1, MOV);
+	capc = capture_for(first.block->zone, pageblock_order + 1, UNMOV);
+	second.capc = &capc;
+	scene_free(test, &first);
+	KUNIT_EXPECT_EQ(test, first.after.blocks - first.before.blocks, pageblock_nr_pages);
+	scene_free(test, &second);
+	KUNIT_EXPECT_PTR_EQ(test, capc.page, first.block->page);
+	KUNIT_EXPECT_EQ(test, second.after.blocks - second.before.blocks, -(long)pageblock_nr_pages);
+	check_account(test, &second, -(long)pageblock_nr_pages, "two blocks");
+	scene_return_captured(test, first.block->zone, &capc);
+}
+
+/* The largest page is put on its list, captured by nobody. */
+static void capture_not_at_max_order(struct kunit *test)
+{
+	struct scene_block *block = scene_block(test, MAX_PAGE_ORDER, MOV);
+	struct capture_control capc = capture_for(block->zone, MAX_PAGE_ORDER, MOV);
+	struct scene_free half = { .block = block, .order = MAX_PAGE_ORDER - 1 };
+	struct scene_free other = { .block = block, .order = MAX_PAGE_ORDER - 1,
+				    .offset = 1UL << (MAX_PAGE_ORDER - 1),
+				    .capc = &capc };
+
+	scene_free(test, &half);
+	scene_free(test, &other);
+	KUNIT_EXPECT_NULL_MSG(test, capc.page, "captured at MAX_PAGE_ORDER");
+	check_account(test, &other, 1L << (MAX_PAGE_ORDER - 1), "the last merge");
+	scene_return_captured(test, block->zone, &capc);
+}
+
+/* Free counters of a special type, when its page is taken and when not. */
+static void capture_account_highatomic(struct kunit *test)
+{
+	struct scene_block *block = scene_block(test, pageblock_order, HIGH);
+	struct capture_control capc = capture_for(block->zone, 2, UNMOV);
+	struct scene_free taken = { .block = block, .order = 2, .capc = &capc };
+	struct scene_free listed = { .block = block, .order = 2, .offset = 8 };
+
+	scene_free(test, &taken);
+	KUNIT_EXPECT_EQ(test, taken.after.highatomic, taken.before.highatomic);
+	check_account(test, &taken, 0, "highatomic, captured");
+	scene_free(test, &listed);
+	KUNIT_EXPECT_EQ(test, listed.after.highatomic - listed.before.highatomic, 4);
+	scene_return_captured(test, block->zone, &capc);
+}
+
+static void capture_account_cma(struct kunit *test)
+{
+	struct scene_block *block = scene_block(test, pageblock_order, MIGRATE_CMA);
+	struct capture_control capc = capture_for(block->zone, 2, MOV);
+	struct scene_free f = { .block = block, .order = 2, .capc = &capc };
+
+	scene_free(test, &f);
+	KUNIT_EXPECT_EQ(test, f.after.cma - f.before.cma, 4);
+	check_account(test, &f, 4, "cma, not captured");
+	KUNIT_EXPECT_NULL(test, capc.page);
+}
+
+/* Who may capture, and where. */
+struct place {
+	const char *name;
+	bool no_zone;
+	bool other_zone;
+	bool by_kthread;
+	bool holds_one;
+	bool captured;
+};
+
+static const struct place places[] = {
+	{ .name = "user task, this zone", .captured = true },
+	{ .name = "no zone is being compacted", .no_zone = true },
+	{ .name = "another zone is being compacted", .other_zone = true },
+	{ .name = "kernel thread", .by_kthread = true },
+	{ .name = "a page is held already", .holds_one = true },
+};
+
+static void place_desc(const struct place *p, char *desc)
+{
+	strscpy(desc, p->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(place, places, place_desc);
+
+static void capture_place(struct kunit *test)
+{
+	const struct place *p = test->param_value;
+	struct scene_block *block = scene_block(test, pageblock_order, UNMOV);
+	struct page *held = p->holds_one ? block->page + 32 : NULL;
+	struct capture_control capc = capture_for(block->zone, 2, UNMOV);
+	struct scene_free f = { .block = block, .order = 2, .capc = &capc,
+				.by_kthread = p->by_kthread };
+
+	if (p->no_zone)
+		capc.zone = NULL;
+	if (p->other_zone)
+		capc.zone = &block->zone->zone_pgdat->node_zones[MAX_NR_ZONES - 1];
+	KUNIT_ASSERT_PTR_NE(test, p->other_zone ? block->zone : NULL, capc.zone ?: ERR_PTR(-1));
+	capc.page = held;
+	scene_free(test, &f);
+	KUNIT_EXPECT_PTR_EQ_MSG(test, capc.page, p->captured ? block->page : held, "%s", p->name);
+	check_account(test, &f, p->captured ? 0 : 4, p->name);
+	if (p->captured)
+		scene_return_captured(test, block->zone, &capc);
+}
+
+/* An event of the running compaction at which a page gets freed. */
+struct free_at {
+	enum watch_kind kind;
+	struct page *page;
+	unsigned int order;
+	bool done;
+};
+
+static void free_at_event(struct watch *w, const struct watch_event *event)
+{
+	struct free_at *at = w->hook_data;
+	struct zone *zone = page_zone(at->page);
+
+	if (at->done || event->kind != at->kind)
+		return;
+	at->done = true;
+	guard(spinlock_irqsave)(&zone->lock);
+	reach_free_one_page(at->page, zone, at->order, reach_pageblock_type(at->page));
+}
+
+static struct free_at prepare_free_at(struct kunit *test, enum watch_kind kind,
+				      struct scene_block *block,
+				      unsigned int order)
+{
+	KUNIT_ASSERT_TRUE(test, reach_prepare_free(block->page, order));
+	bitmap_clear(block->owned, 0, 1U << order);
+	return (struct free_at){ .kind = kind, .page = block->page, .order = order };
+}
+
+/* What the control block holds when it becomes visible, and that it goes. */
+static void capture_published_complete(struct kunit *test)
+{
+	struct scene_block *block = scene_block(test, pageblock_order, UNMOV);
+	struct free_at at = prepare_free_at(test, WATCH_TRY_TO_COMPACT, block, 3);
+	struct scene_run run = {
+		.req = { .gfp = GFP_KERNEL | __GFP_COMP, .order = 3,
+			 .prio = COMPACT_PRIO_SYNC_LIGHT,
+			 .set_flags = ALLOC_NOFRAGMENT },
+		.hook = free_at_event, .hook_data = &at,
+	};
+	const struct watch_event *try, *reset;
+
+	scene_direct_compact(test, &run);
+	try = watch_first(run.watch, WATCH_TRY_TO_COMPACT);
+	KUNIT_ASSERT_NOT_NULL(test, try);
+	KUNIT_EXPECT_TRUE(test, at.done);
+	KUNIT_EXPECT_TRUE(test, try->published);
+	KUNIT_EXPECT_EQ(test, try->capc.order, 3);
+	KUNIT_EXPECT_EQ(test, try->capc.migratetype, MIGRATE_UNMOVABLE);
+	KUNIT_EXPECT_NULL(test, try->capc.page);
+	KUNIT_EXPECT_NULL_MSG(test, try->capc.zone, "no zone is being compacted yet");
+	KUNIT_EXPECT_FALSE_MSG(test, run.still_published, "control left visible");
+	reset = watch_first(run.watch, WATCH_DEFER_RESET);
+	KUNIT_ASSERT_NOT_NULL(test, reset);
+	KUNIT_EXPECT_NULL_MSG(test, reset->capc.page,
+			      "captured before any zone was being compacted");
+}
+
+/* Compaction finds nothing to do, an interrupt frees the page all the same. */
+static void capture_though_skipped(struct kunit *test)
+{
+	struct scene_block *block = scene_block(test, pageblock_order, UNMOV);
+	struct free_at at = prepare_free_at(test, WATCH_SUITABLE, block, 4);
+	struct scene_run run = {
+		.req = { .gfp = GFP_KERNEL | __GFP_COMP | __GFP_ZERO, .order = 4,
+			 .prio = COMPACT_PRIO_SYNC_LIGHT,
+			 .set_flags = ALLOC_NOFRAGMENT },
+		.hook = free_at_event, .hook_data = &at,
+	};
+	const struct watch_event *suitable;
+
+	memset(page_address(block->page), 0xa5, PAGE_SIZE << 4);
+	scene_save_defer_state(test, block->zone);
+	scene_set_int(test, reach_extfrag_threshold(), 1000);
+	scene_fragment_zone(test, block->zone);
+	scene_direct_compact(test, &run);
+
+	suitable = watch_first(run.watch, WATCH_SUITABLE);
+	KUNIT_ASSERT_NOT_NULL(test, suitable);
+	KUNIT_EXPECT_EQ_MSG(test, suitable->value, COMPACT_NOT_SUITABLE_ZONE, "the scene must make compaction skip the zone");
+	KUNIT_EXPECT_PTR_EQ(test, suitable->capc.zone, block->zone);
+	KUNIT_EXPECT_PTR_EQ(test, run.page, block->page);
+	KUNIT_EXPECT_EQ(test, run.result, COMPACT_SUCCESS);
+	KUNIT_ASSERT_NOT_NULL(test, run.page);
+	KUNIT_EXPECT_EQ_MSG(test, compound_order(run.page), 4, "prepared for the request's order");
+	KUNIT_EXPECT_NULL_MSG(test, memchr_inv(page_address(run.page), 0, PAGE_SIZE << 4), "__GFP_ZERO was forgotten");
+	KUNIT_EXPECT_EQ(test, watch_count(run.watch, WATCH_BEGIN), 0);
+}
+
+/* The same through try_to_compact_pages() alone: result, and zone cleared. */
+struct bare_try {
+	struct reach_request req;
+	struct capture_control capc;
+	enum compact_result result;
+	struct watch *watch;
+};
+
+static int bare_try_task(void *data)
+{
+	struct bare_try *bare = data;
+	int err;
+
+	err = watch_start(bare->watch);
+	if (err)
+		return err;
+	bare->result = reach_try_to_compact(&bare->req, pageblock_order, &bare->capc);
+	watch_stop();
+	return 0;
+}
+
+static void capture_makes_success(struct kunit *test)
+{
+	struct scene_block *block = scene_block(test, pageblock_order, UNMOV);
+	struct free_at at = prepare_free_at(test, WATCH_SUITABLE, block, 4);
+	struct bare_try bare = {
+		.req = { .gfp = GFP_KERNEL, .order = 4,
+			 .prio = COMPACT_PRIO_SYNC_LIGHT },
+		.capc = { .order = 4, .migratetype = UNMOV },
+		.watch = kunit_kzalloc(test, sizeof(*bare.watch), GFP_KERNEL),
+	};
+
+	KUNIT_ASSERT_NOT_NULL(test, bare.watch);
+	bare.watch->hook = free_at_event;
+	bare.watch->hook_data = &at;
+	scene_save_defer_state(test, block->zone);
+	scene_set_int(test, reach_extfrag_threshold(), 1000);
+	scene_fragment_zone(test, block->zone);
+	scene_in_user_task(test, bare_try_task, &bare);
+
+	KUNIT_EXPECT_PTR_EQ(test, bare.capc.page, block->page);
+	KUNIT_EXPECT_EQ(test, bare.result, COMPACT_SUCCESS);
+	KUNIT_EXPECT_NULL_MSG(test, bare.capc.zone, "the zone must not outlive its compaction");
+	KUNIT_EXPECT_EQ(test, watch_count(bare.watch, WATCH_DEFER), 0);
+	scene_return_captured(test, block->zone, &bare.capc);
+}
+
+/*
+ * A whole compaction. Four movable pages sit in a block of ours among pages
+ * that cannot move, '####mmmm####'; once they have left, the four pages merge
+ * to the order that was asked for, '####CCCC####', in the middle of a
+ * compaction that works for whole blocks.
+ */
+struct whole {
+	const char *name;
+	unsigned int order;
+	int block_type;
+	int request_type;
+	bool captured;
+};
+
+static const struct whole wholes[] = {
+	{ "unmovable from unmovable block", 2, UNMOV, UNMOV, true },
+	{ "unmovable from reclaimable block", 2, RECL, UNMOV, true },
+	{ "reclaimable from unmovable block", 2, UNMOV, RECL, true },
+	{ "another order than the one freed", 3, UNMOV, UNMOV, false },
+	{ "unmovable from movable block", 2, MOV, UNMOV, false },
+};
+
+static void whole_desc(const struct whole *w, char *desc)
+{
+	strscpy(desc, w->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(whole, wholes, whole_desc);
+
+static bool in_block(const struct page *page, const struct scene_block *block)
+{
+	return page && page_to_pfn(page) - block->pfn < 1UL << block->order;
+}
+
+static void read_account_locked(struct zone *zone, struct scene_account *account)
+{
+	guard(spinlock_irqsave)(&zone->lock);
+	scene_read_account(zone, account);
+}
+
+static void capture_end_to_end(struct kunit *test)
+{
+	const struct whole *w = test->param_value;
+	struct scene_block *block = scene_block(test, pageblock_order, MOV);
+	struct scene_account account;
+	struct scene_run run = {
+		.req = { .gfp = SCENE_GFP(w->request_type) | __GFP_COMP,
+			 .order = w->order, .prio = COMPACT_PRIO_SYNC_LIGHT,
+			 .set_flags = ALLOC_NOFRAGMENT },
+	};
+	const struct watch_event *end;
+
+	if (!ALLOC_NOFRAGMENT)
+		kunit_skip(test, "ALLOC_NOFRAGMENT is 0 without CONFIG_ZONE_DMA32");
+	scene_save_defer_state(test, block->zone);
+	scene_fragment_zone(test, block->zone);
+	scene_plant_movable(test, block, 4, 4);
+	scene_set_type(block, w->block_type);
+	/* Start right there: elsewhere an interrupt's page may be captured. */
+	scene_place_scanner(block->zone, block->pfn + 4);
+	scene_direct_compact(test, &run);
+
+	KUNIT_ASSERT_NOT_NULL(test, watch_first(run.watch, WATCH_TRY_TO_COMPACT));
+	KUNIT_EXPECT_EQ_MSG(test, watch_first(run.watch, WATCH_TRY_TO_COMPACT)->order,
+			    pageblock_order, "compaction works for a block");
+	end = watch_last(run.watch, WATCH_END);
+	KUNIT_ASSERT_NOT_NULL_MSG(test, end, "compaction did not run");
+	KUNIT_EXPECT_GE_MSG(test, run.watch->moved, 4, "the planted pages moved");
+	KUNIT_EXPECT_EQ(test, end->capc.order, w->order);
+	KUNIT_EXPECT_EQ_MSG(test, in_block(end->capc.page, block), w->captured, "%s", w->name);
+	KUNIT_EXPECT_EQ_MSG(test, in_block(run.page, block), w->captured, "%s", w->name);
+	if (w->captured) {
+		KUNIT_EXPECT_PTR_EQ(test, run.page, block->page + 4);
+		KUNIT_EXPECT_EQ(test, compound_order(run.page), w->order);
+		KUNIT_EXPECT_EQ(test, run.result, COMPACT_SUCCESS);
+	}
+	read_account_locked(block->zone, &account);
+	KUNIT_EXPECT_EQ_MSG(test, account.free, account.listed,
+			    "free pages counted and free pages on the lists differ");
+	KUNIT_EXPECT_FALSE(test, run.still_published);
+}
+
+/* The zone being compacted is the one in the control block, zone by zone. */
+static void capture_zone_by_zone(struct kunit *test)
+{
+	struct zone *zone = scene_zone();
+	struct scene_run run = {
+		.req = { .gfp = GFP_HIGHUSER_MOVABLE, .order = pageblock_order,
+			 .prio = COMPACT_PRIO_SYNC_LIGHT },
+	};
+	struct zone *movable = &zone->zone_pgdat->node_zones[ZONE_MOVABLE];
+	unsigned int i, zones = 0;
+
+	if (!populated_zone(movable))
+		kunit_skip(test, "only one populated zone; needs movablecore= on the kernel command line");
+	scene_save_defer_state(test, zone);
+	scene_save_defer_state(test, movable);
+	scene_set_int(test, reach_extfrag_threshold(), 1000);
+	scene_fragment_zone(test, zone);
+	scene_fragment_zone(test, movable);
+	scene_direct_compact(test, &run);
+
+	for (i = 0; i < run.watch->nr; i++) {
+		const struct watch_event *event = &run.watch->events[i];
+
+		if (event->kind != WATCH_SUITABLE)
+			continue;
+		zones++;
+		KUNIT_EXPECT_PTR_EQ(test, event->capc.zone, event->zone);
+	}
+	KUNIT_EXPECT_EQ_MSG(test, zones, 2, "both zones were looked at");
+}
+
+static struct kunit_case capture_cases[] = {
+	KUNIT_CASE_PARAM(capture_decision, decision_gen_params),
+	KUNIT_CASE(capture_without_control),
+	KUNIT_CASE(capture_while_merging),
+	KUNIT_CASE(capture_not_past_the_order),
+	KUNIT_CASE(capture_merged_blocks),
+	KUNIT_CASE(capture_not_at_max_order),
+	KUNIT_CASE(capture_account_highatomic),
+	KUNIT_CASE(capture_account_cma),
+	KUNIT_CASE_PARAM(capture_place, place_gen_params),
+	KUNIT_CASE(capture_published_complete),
+	KUNIT_CASE(capture_though_skipped),
+	KUNIT_CASE(capture_makes_success),
+	KUNIT_CASE_PARAM(capture_end_to_end, whole_gen_params),
+	KUNIT_CASE(capture_zone_by_zone),
+	{}
+};
+
+static struct kunit_suite capture_suite = {
+	.name = "fragbed_capture",
+	.suite_init = scene_suite_init,
+	.suite_exit = scene_suite_exit,
+	.test_cases = capture_cases,
+};
+kunit_test_suite(capture_suite);
+
+MODULE_DESCRIPTION("KUnit tests for compaction capture");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");

@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Migration source: which pageblocks compaction may empty. The rules are those
+ * of suitable_migration_source() and fast_find_migrateblock() in
+ * mm/compaction.c, and of the settings compact_zone_order() gives them.
+ */
+#include <kunit/test.h>
+#include <linux/module.h>
+
+#include "scene.h"
+
+#define UNMOV	MIGRATE_UNMOVABLE
+#define MOV	MIGRATE_MOVABLE
+#define RECL	MIGRATE_RECLAIMABLE
+#define HIGH	MIGRATE_HIGHATOMIC
+#define CMA	MIGRATE_CMA
+
+#define ASYNC	MIGRATE_ASYNC
+#define LIGHT	MIGRATE_SYNC_LIGHT
+#define SYNC	MIGRATE_SYNC
+
+struct source {
+	const char *name;
+	int block_type;
+	int request_type;
+	enum migrate_mode mode;
+	int order;
+	bool background;
+	bool alloc_cma;
+	bool suitable;
+};
+
+static const struct source sources[] = {
+	/* background compaction takes every type, in every mode */
+	{ "background, unmovable block", UNMOV, MOV, ASYNC, 3, true, false, true },
+	{ "background, movable block", MOV, UNMOV, ASYNC, 3, true, false, true },
+	{ "background, reclaimable block", RECL, UNMOV, ASYNC, 3, true, false, true },
+	{ "background, highatomic block", HIGH, MOV, ASYNC, 3, true, false, true },
+	{ "background, cma block, async", CMA, UNMOV, ASYNC, 3, true, false, true },
+	{ "background, cma block, light", CMA, UNMOV, LIGHT, 3, true, false, true },
+	{ "background, cma block, sync", CMA, UNMOV, SYNC, -1, true, false, true },
+	{ "background, whole zone", UNMOV, UNMOV, SYNC, -1, true, false, true },
+	/* a CMA block only for requests that can use CMA pages */
+	{ "cma block, async", CMA, MOV, ASYNC, 3, false, false, false },
+	{ "cma block, light", CMA, MOV, LIGHT, 3, false, false, false },
+	{ "cma block, sync", CMA, MOV, SYNC, 3, false, false, false },
+	{ "cma block, unmovable, async", CMA, UNMOV, ASYNC, 3, false, false, false },
+	{ "cma block, unmovable, light", CMA, UNMOV, LIGHT, 3, false, false, false },
+	{ "cma block, unmovable, sync", CMA, UNMOV, SYNC, 3, false, false, false },
+	{ "cma block, whole block, async", CMA, UNMOV, ASYNC, SCENE_PB(0), false, false, false },
+	{ "cma block, whole block, light", CMA, UNMOV, LIGHT, SCENE_PB(0), false, false, false },
+	{ "cma block, reclaimable, light", CMA, RECL, LIGHT, 3, false, false, false },
+	{ "cma block, ALLOC_CMA, async", CMA, MOV, ASYNC, 3, false, true, true },
+	{ "cma block, ALLOC_CMA, light", CMA, MOV, LIGHT, 3, false, true, true },
+	{ "cma block, ALLOC_CMA, sync", CMA, MOV, SYNC, SCENE_PB(0), false, true, true },
+	{ "cma block, ALLOC_CMA, not movable", CMA, UNMOV, ASYNC, 3, false, true, false },
+	{ "cma block, ALLOC_CMA, not movable, whole", CMA, UNMOV, ASYNC, SCENE_PB(0), false, true, true },
+	/* synchronous: any other type */
+	{ "light, unmovable for movable", UNMOV, MOV, LIGHT, 3, false, false, true },
+	{ "light, movable for unmovable", MOV, UNMOV, LIGHT, 3, false, false, true },
+	{ "light, reclaimable for unmovable", RECL, UNMOV, LIGHT, 3, false, false, true },
+	{ "light, highatomic for movable", HIGH, MOV, LIGHT, 3, false, false, true },
+	{ "sync, unmovable for movable", UNMOV, MOV, SYNC, 3, false, false, true },
+	{ "sync, movable for unmovable", MOV, UNMOV, SYNC, SCENE_PB(0), false, false, true },
+	/* async, movable: movable blocks */
+	{ "async, movable for movable", MOV, MOV, ASYNC, 3, false, false, true },
+	{ "async, movable for movable, order 0", MOV, MOV, ASYNC, 0, false, false, true },
+	{ "async, unmovable for movable", UNMOV, MOV, ASYNC, 3, false, false, false },
+	{ "async, reclaimable for movable", RECL, MOV, ASYNC, 3, false, false, false },
+	{ "async, highatomic for movable", HIGH, MOV, ASYNC, 3, false, false, false },
+	{ "async, unmovable for movable, whole", UNMOV, MOV, ASYNC, SCENE_PB(0), false, false, false },
+	{ "async, movable for movable, whole", MOV, MOV, ASYNC, SCENE_PB(0), false, false, true },
+	/* async, at block order and above: movable blocks for everyone */
+	{ "async, movable for unmovable, whole", MOV, UNMOV, ASYNC, SCENE_PB(0), false, false, true },
+	{ "async, movable for reclaimable, whole", MOV, RECL, ASYNC, SCENE_PB(0), false, false, true },
+	{ "async, movable for unmovable, two blocks", MOV, UNMOV, ASYNC, SCENE_PB(1), false, false, true },
+	{ "async, unmovable for unmovable, whole", UNMOV, UNMOV, ASYNC, SCENE_PB(0), false, false, false },
+	{ "async, reclaimable for reclaimable, whole", RECL, RECL, ASYNC, SCENE_PB(0), false, false, false },
+	/* async, below block order: the request's own type */
+	{ "async, unmovable for unmovable", UNMOV, UNMOV, ASYNC, 3, false, false, true },
+	{ "async, reclaimable for reclaimable", RECL, RECL, ASYNC, 3, false, false, true },
+	{ "async, movable for unmovable", MOV, UNMOV, ASYNC, 3, false, false, false },
+	{ "async, movable for reclaimable", MOV, RECL, ASYNC, 3, false, false, false },
+	{ "async, reclaimable for unmovable", RECL, UNMOV, ASYNC, 3, false, false, false },
+	{ "async, unmovable for reclaimable", UNMOV, RECL, ASYNC, 3, false, false, false },
+	{ "async, highatomic for unmovable", HIGH, UNMOV, ASYNC, 3, false, false, false },
+	{ "async, movable for unmovable, below block", MOV, UNMOV, ASYNC, SCENE_PB(-1), false, false, false },
+	{ "async, unmovable for unmovable, below block", UNMOV, UNMOV, ASYNC, SCENE_PB(-1), false, false, true },
+};
+
+static void source_desc(const struct source *s, char *desc)
+{
+	strscpy(desc, s->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(source, sources, source_desc);
+
+static bool ask(const struct source *s, struct page *page)
+{
+	struct compact_control cc = {
+		.zone = page_zone(page),
+		.order = scene_order(s->order),
+		.migratetype = s->request_type,
+		.mode = s->mode,
+		.direct_compaction = !s->background,
+		.alloc_flags = s->alloc_cma ? ALLOC_CMA : 0,
+	};
+
+	return reach_suitable_migration_source(&cc, page);
+}
+
+static void source_suitable(struct kunit *test)
+{
+	const struct source *s = test->param_value;
+	struct scene_block *block = scene_block(test, pageblock_order,
+						s->block_type);
+
+	KUNIT_EXPECT_EQ_MSG(test, ask(s, block->page), s->suitable,
+			    "%s: %s block, %s request, mode %d, order %d, %s, ALLOC_CMA %d",
+			    s->name, reach_type_name(s->block_type),
+			    reach_type_name(s->request_type), s->mode,
+			    scene_order(s->order),
+			    s->background ? "background" : "direct", s->alloc_cma);
+}
+
+static struct page *compound_block(struct kunit *test, unsigned int order)
+{
+	struct page *page;
+
+	page = alloc_pages_node(zone_to_nid(scene_zone()),
+				GFP_KERNEL | __GFP_MOVABLE | __GFP_COMP |
+				__GFP_NOWARN | __GFP_THISNODE, order);
+	if (!page)
+		kunit_skip(test, "no free page of order %u", order);
+	return page;
+}
+
+/* A block that is one compound page stays out, whoever asks: '[######]' */
+static void source_persistent_skip(struct kunit *test)
+{
+	const struct source *s = test->param_value;
+	struct page *page = compound_block(test, pageblock_order);
+	struct zone *zone = page_zone(page);
+	int home = reach_set_pageblock_type(zone, page, s->block_type);
+	bool head = ask(s, page);
+	bool tail = ask(s, page + 1);
+
+	reach_set_pageblock_type(zone, page, home);
+	__free_pages(page, pageblock_order);
+	KUNIT_EXPECT_FALSE_MSG(test, head, "%s: head page", s->name);
+	KUNIT_EXPECT_FALSE_MSG(test, tail, "%s: tail page", s->name);
+}
+
+/* A smaller compound page at the start of a block does not keep it out. */
+static void source_small_compound(struct kunit *test)
+{
+	static const struct source movable = {
+		.block_type = MOV, .request_type = MOV, .mode = ASYNC, .order = 3,
+	};
+	struct page *page = compound_block(test, pageblock_order - 1);
+	int home = reach_set_pageblock_type(page_zone(page), page, MOV);
+	bool suitable = ask(&movable, page);
+
+	reach_set_pageblock_type(page_zone(page), page, home);
+	__free_pages(page, pageblock_order - 1);
+	KUNIT_EXPECT_TRUE(test, suitable);
+}
+
+/*
+ * fast_find_migrateblock(): one free chunk, one order below the compaction's,
+ * at the head of the movable list: '##......########'. Does the scanner jump
+ * to its block?
+ */
+struct jump {
+	const char *name;
+	int request_type;
+	int order;
+	bool background;
+	bool ignore_skip_hint;
+	bool finish_pageblock;
+	bool mid_block;
+	bool skip_block;
+	bool jumps;
+};
+
+static const struct jump jumps[] = {
+	{ .name = "movable", .request_type = MOV, .order = SCENE_PB(-1), .jumps = true },
+	{ .name = "movable, whole block", .request_type = MOV, .order = SCENE_PB(0), .jumps = true },
+	{ .name = "movable, smallest order", .request_type = MOV,
+	  .order = PAGE_ALLOC_COSTLY_ORDER + 1, .jumps = true },
+	{ .name = "movable, costly order", .request_type = MOV,
+	  .order = PAGE_ALLOC_COSTLY_ORDER },
+	{ .name = "unmovable", .request_type = UNMOV, .order = SCENE_PB(-1) },
+	{ .name = "reclaimable", .request_type = RECL, .order = SCENE_PB(-1) },
+	{ .name = "unmovable, smallest order", .request_type = UNMOV,
+	  .order = PAGE_ALLOC_COSTLY_ORDER + 1 },
+	{ .name = "unmovable, whole block", .request_type = UNMOV,
+	  .order = SCENE_PB(0), .jumps = true },
+	{ .name = "reclaimable, whole block", .request_type = RECL,
+	  .order = SCENE_PB(0), .jumps = true },
+	{ .name = "background, unmovable", .request_type = UNMOV,
+	  .order = SCENE_PB(-1), .background = true, .jumps = true },
+	{ .name = "background, reclaimable", .request_type = RECL,
+	  .order = SCENE_PB(-1), .background = true, .jumps = true },
+	{ .name = "skip hints ignored", .request_type = MOV,
+	  .order = SCENE_PB(0), .ignore_skip_hint = true },
+	{ .name = "a block must be finished", .request_type = MOV,
+	  .order = SCENE_PB(0), .finish_pageblock = true },
+	{ .name = "in the middle of a block", .request_type = MOV,
+	  .order = SCENE_PB(0), .mid_block = true },
+	{ .name = "the block is to be skipped", .request_type = MOV,
+	  .order = SCENE_PB(0), .skip_block = true },
+};
+
+static void jump_desc(const struct jump *j, char *desc)
+{
+	strscpy(desc, j->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(jump, jumps, jump_desc);
+
+static void source_jump(struct kunit *test)
+{
+	const struct jump *j = test->param_value;
+	int order = scene_order(j->order);
+	/* Two blocks: next to a free one, the chunk would go to the list's tail. */
+	struct scene_block *block = scene_block(test, min(pageblock_order + 1, MAX_PAGE_ORDER), MOV);
+	struct scene_free chunk = { .block = block, .order = order - 1,
+				    .offset = 1UL << (order - 1) };
+	struct compact_control cc = {
+		.zone = block->zone,
+		.order = order,
+		.migratetype = j->request_type,
+		.direct_compaction = !j->background,
+		.ignore_skip_hint = j->ignore_skip_hint,
+		.finish_pageblock = j->finish_pageblock,
+		.free_pfn = block->pfn + 64 * pageblock_nr_pages,
+		.migrate_pfn = block->pfn - pageblock_nr_pages,
+	};
+	unsigned long start, found;
+
+	if (block->pfn < block->zone->zone_start_pfn + 2 * pageblock_nr_pages)
+		kunit_skip(test, "the block got is the first of the zone");
+	if (j->mid_block)
+		cc.migrate_pfn += 8;
+	start = cc.migrate_pfn;
+	reach_set_pageblock_skip(block->page, j->skip_block);
+	scene_free(test, &chunk);
+	found = reach_fast_find_migrateblock(&cc);
+	reach_set_pageblock_skip(block->page, false);
+
+	if (j->jumps)
+		KUNIT_EXPECT_EQ_MSG(test, found, block->pfn, "%s: order %d from pfn %lu",
+				    j->name, order, start);
+	else if (j->skip_block)
+		KUNIT_EXPECT_NE_MSG(test, found, block->pfn, "%s", j->name);
+	else
+		KUNIT_EXPECT_EQ_MSG(test, found, start, "%s: order %d", j->name, order);
+}
+
+/* What direct compaction tells the scanners about the request. */
+struct setting {
+	const char *name;
+	int request_type;
+	enum compact_priority prio;
+	enum migrate_mode mode;
+	bool whole_zone;
+};
+
+static const struct setting settings[] = {
+	{ "async, movable", MOV, COMPACT_PRIO_ASYNC, ASYNC, false },
+	{ "async, unmovable", UNMOV, COMPACT_PRIO_ASYNC, ASYNC, false },
+	{ "light, movable", MOV, COMPACT_PRIO_SYNC_LIGHT, LIGHT, false },
+	{ "light, reclaimable", RECL, COMPACT_PRIO_SYNC_LIGHT, LIGHT, false },
+	{ "full, movable", MOV, COMPACT_PRIO_SYNC_FULL, LIGHT, true },
+	{ "full, unmovable", UNMOV, COMPACT_PRIO_SYNC_FULL, LIGHT, true },
+};
+
+static void setting_desc(const struct setting *s, char *desc)
+{
+	strscpy(desc, s->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(setting, settings, setting_desc);
+
+static void source_settings(struct kunit *test)
+{
+	const struct setting *s = test->param_value;
+	struct zone *zone = scene_zone();
+	struct scene_run run = {
+		.req = { .gfp = SCENE_GFP(s->request_type),
+			 .order = pageblock_order, .prio = s->prio },
+	};
+	const struct watch_event *begin;
+
+	scene_save_defer_state(test, zone);
+	/* A scan from the start of the zone would count as a whole one. */
+	scene_place_scanner(zone, zone_end_pfn(zone) - pageblock_nr_pages);
+	zone->compact_init_migrate_pfn = zone->zone_start_pfn;
+	scene_fragment_zone(test, zone);
+	scene_direct_compact(test, &run);
+
+	begin = watch_first(run.watch, WATCH_BEGIN);
+	KUNIT_ASSERT_NOT_NULL_MSG(test, begin, "compaction did not run");
+	KUNIT_EXPECT_TRUE(test, begin->cc.direct);
+	KUNIT_EXPECT_EQ(test, begin->order, pageblock_order);
+	KUNIT_EXPECT_EQ(test, begin->cc.migratetype, s->request_type);
+	KUNIT_EXPECT_EQ_MSG(test, begin->cc.mode, s->mode, "%s", s->name);
+	KUNIT_EXPECT_EQ_MSG(test, begin->cc.whole_zone, s->whole_zone, "%s", s->name);
+	KUNIT_EXPECT_EQ_MSG(test, begin->cc.ignore_skip_hint, s->whole_zone, "%s", s->name);
+	KUNIT_EXPECT_EQ_MSG(test, !!(begin->cc.alloc_flags & ALLOC_CMA),
+			    s->request_type == MOV, "%s", s->name);
+	KUNIT_EXPECT_PTR_EQ(test, begin->capc.zone, zone);
+}
+
+/*
+ * A whole compaction meets planted pages in a block of a type: '....mmmm....'.
+ * Do they leave?
+ */
+#define PLANTED_AT	4
+#define NR_PLANTED	4
+
+struct emptied {
+	const char *name;
+	int block_type;
+	int request_type;
+	enum compact_priority prio;
+	bool emptied;
+};
+
+static const struct emptied emptied_rows[] = {
+	{ "movable block, async movable", MOV, MOV, COMPACT_PRIO_ASYNC, true },
+	{ "movable block, async unmovable", MOV, UNMOV, COMPACT_PRIO_ASYNC, true },
+	{ "unmovable block, async movable", UNMOV, MOV, COMPACT_PRIO_ASYNC, false },
+	{ "unmovable block, full movable", UNMOV, MOV, COMPACT_PRIO_SYNC_FULL, true },
+	{ "cma block, full movable", CMA, MOV, COMPACT_PRIO_SYNC_FULL, true },
+	{ "cma block, full unmovable", CMA, UNMOV, COMPACT_PRIO_SYNC_FULL, false },
+	{ "cma block, full reclaimable", CMA, RECL, COMPACT_PRIO_SYNC_FULL, false },
+};
+
+static void emptied_desc(const struct emptied *e, char *desc)
+{
+	strscpy(desc, e->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(emptied, emptied_rows, emptied_desc);
+
+static unsigned int nr_still_there(struct scene_block *block)
+{
+	unsigned int i, nr = 0;
+
+	for (i = 0; i < NR_PLANTED; i++)
+		nr += PageLRU(block->page + PLANTED_AT + i);
+	return nr;
+}
+
+static void source_end_to_end(struct kunit *test)
+{
+	const struct emptied *e = test->param_value;
+	struct scene_block *block = scene_block(test, pageblock_order, MOV);
+	struct zone *zone = block->zone;
+	struct scene_run run = {
+		.req = { .gfp = SCENE_GFP(e->request_type),
+			 .order = pageblock_order, .prio = e->prio },
+	};
+
+	scene_save_defer_state(test, zone);
+	scene_fragment_zone(test, zone);
+	scene_plant_movable(test, block, PLANTED_AT, NR_PLANTED);
+	scene_set_type(block, e->block_type);
+	/* Async compaction leaves a block alone that has a page it cannot move. */
+	scene_free_rest(block);
+	KUNIT_ASSERT_EQ_MSG(test, nr_still_there(block), NR_PLANTED, "planted pages are on the LRU");
+	/* Not at the start of a block, from where the scanner may jump away. */
+	scene_place_scanner(zone, block->pfn + PLANTED_AT);
+	scene_direct_compact(test, &run);
+
+	KUNIT_ASSERT_NOT_NULL_MSG(test, watch_first(run.watch, WATCH_BEGIN),
+				  "compaction did not run");
+	KUNIT_EXPECT_EQ_MSG(test, nr_still_there(block), e->emptied ? 0 : NR_PLANTED, "%s", e->name);
+}
+
+static struct kunit_case source_cases[] = {
+	KUNIT_CASE_PARAM(source_suitable, source_gen_params),
+	KUNIT_CASE_PARAM(source_persistent_skip, source_gen_params),
+	KUNIT_CASE(source_small_compound),
+	KUNIT_CASE_PARAM(source_jump, jump_gen_params),
+	KUNIT_CASE_PARAM(source_settings, setting_gen_params),
+	KUNIT_CASE_PARAM(source_end_to_end, emptied_gen_params),
+	{}
+};
+
+static struct kunit_suite source_suite = {
+	.name = "fragbed_migration_source",
+	.suite_init = scene_suite_init,
+	.suite_exit = scene_suite_exit,
+	.test_cases = source_cases,
+};
+kunit_test_suite(source_suite);
+
+MODULE_DESCRIPTION("KUnit tests for compaction's migration source");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");

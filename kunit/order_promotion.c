@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Order promotion under vm.defrag_mode: when direct compaction and direct
+ * reclaim work for whole pageblocks instead of the order asked for. The rules
+ * are those of __alloc_pages_direct_compact() and
+ * __alloc_pages_direct_reclaim() in mm/page_alloc.c.
+ */
+#include <kunit/test.h>
+#include <linux/module.h>
+
+#include "scene.h"
+
+#define UNMOV	MIGRATE_UNMOVABLE
+#define MOV	MIGRATE_MOVABLE
+#define RECL	MIGRATE_RECLAIMABLE
+
+#define NOT_ENTERED	-1
+
+struct promotion {
+	const char *name;
+	int request_type;
+	int order;
+	bool nofragment;
+	int worked_for;		/* order of compaction, or NOT_ENTERED */
+};
+
+static const struct promotion promotions[] = {
+	{ "unmovable, order 0", UNMOV, 0, true, SCENE_PB(0) },
+	{ "unmovable, order 3", UNMOV, 3, true, SCENE_PB(0) },
+	{ "unmovable, below block", UNMOV, SCENE_PB(-1), true, SCENE_PB(0) },
+	{ "unmovable, block", UNMOV, SCENE_PB(0), true, SCENE_PB(0) },
+	{ "unmovable, largest", UNMOV, SCENE_MAX, true, SCENE_MAX },
+	{ "reclaimable, order 0", RECL, 0, true, SCENE_PB(0) },
+	{ "reclaimable, order 2", RECL, 2, true, SCENE_PB(0) },
+	{ "reclaimable, largest", RECL, SCENE_MAX, true, SCENE_MAX },
+	{ "movable, order 0", MOV, 0, true, NOT_ENTERED },
+	{ "movable, order 1", MOV, 1, true, 1 },
+	{ "movable, order 3", MOV, 3, true, 3 },
+	{ "movable, block", MOV, SCENE_PB(0), true, SCENE_PB(0) },
+	{ "fallback allowed, unmovable, order 0", UNMOV, 0, false, NOT_ENTERED },
+	{ "fallback allowed, unmovable, order 1", UNMOV, 1, false, 1 },
+	{ "fallback allowed, unmovable, order 3", UNMOV, 3, false, 3 },
+	{ "fallback allowed, reclaimable, order 2", RECL, 2, false, 2 },
+	{ "fallback allowed, reclaimable, order 0", RECL, 0, false, NOT_ENTERED },
+	{ "fallback allowed, movable, order 0", MOV, 0, false, NOT_ENTERED },
+	{ "fallback allowed, movable, order 3", MOV, 3, false, 3 },
+	{ "fallback allowed, unmovable, largest", UNMOV, SCENE_MAX, false, SCENE_MAX },
+};
+
+static void promotion_desc(const struct promotion *p, char *desc)
+{
+	strscpy(desc, p->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(promotion, promotions, promotion_desc);
+
+static void require_nofragment(struct kunit *test)
+{
+	if (!ALLOC_NOFRAGMENT)
+		kunit_skip(test, "ALLOC_NOFRAGMENT is 0 without CONFIG_ZONE_DMA32");
+}
+
+static struct scene_run request(const struct promotion *p)
+{
+	struct scene_run run = {
+		.req = { .gfp = SCENE_GFP(p->request_type) | __GFP_COMP |
+				__GFP_NOWARN,
+			 .order = scene_order(p->order),
+			 .prio = COMPACT_PRIO_SYNC_LIGHT },
+	};
+
+	if (p->nofragment)
+		run.req.set_flags = ALLOC_NOFRAGMENT;
+	else
+		run.req.clear_flags = ALLOC_NOFRAGMENT;
+	return run;
+}
+
+static void promotion_compact(struct kunit *test)
+{
+	const struct promotion *p = test->param_value;
+	struct scene_run run = request(p);
+	const struct watch_event *try;
+
+	if (p->nofragment)
+		require_nofragment(test);
+	scene_save_defer_state(test, scene_zone());
+	scene_direct_compact(test, &run);
+	try = watch_first(run.watch, WATCH_TRY_TO_COMPACT);
+
+	if (p->worked_for == NOT_ENTERED) {
+		KUNIT_EXPECT_NULL_MSG(test, try, "%s: compaction entered for order %d",
+				      p->name, try ? try->order : -1);
+		KUNIT_EXPECT_NULL(test, run.page);
+		KUNIT_EXPECT_EQ(test, run.watch->nr, 0);
+		return;
+	}
+	KUNIT_ASSERT_NOT_NULL_MSG(test, try, "%s: compaction not entered", p->name);
+	KUNIT_EXPECT_EQ_MSG(test, try->order, scene_order(p->worked_for),
+			    "%s: %s request of order %u, %sfragment", p->name,
+			    reach_type_name(p->request_type), run.req.order,
+			    p->nofragment ? "no" : "");
+	KUNIT_EXPECT_EQ_MSG(test, try->capc.order, run.req.order, "capture keeps the request's order");
+	KUNIT_EXPECT_EQ(test, try->capc.migratetype, p->request_type);
+	KUNIT_EXPECT_EQ(test, try->value, COMPACT_PRIO_SYNC_LIGHT);
+}
+
+/* The page that is had in the end is of the order that was asked for. */
+static void promotion_page_order(struct kunit *test)
+{
+	const struct promotion *p = test->param_value;
+	struct scene_run run = request(p);
+
+	if (p->nofragment)
+		require_nofragment(test);
+	scene_save_defer_state(test, scene_zone());
+	scene_direct_compact(test, &run);
+	if (p->worked_for == NOT_ENTERED) {
+		KUNIT_EXPECT_NULL(test, run.page);
+		return;
+	}
+	if (!run.page)
+		kunit_skip(test, "%s: no page of order %u was free", p->name, run.req.order);
+	KUNIT_EXPECT_EQ_MSG(test, compound_order(run.page), run.req.order, "%s", p->name);
+	KUNIT_EXPECT_EQ(test, page_count(run.page), 1);
+}
+
+static void promotion_reclaim(struct kunit *test)
+{
+	const struct promotion *p = test->param_value;
+	struct scene_run run = request(p);
+	const struct watch_event *reclaim;
+	int order = p->worked_for == NOT_ENTERED ? 0 : scene_order(p->worked_for);
+
+	if (p->nofragment)
+		require_nofragment(test);
+	scene_direct_reclaim(test, &run);
+	reclaim = watch_first(run.watch, WATCH_RECLAIM);
+	KUNIT_ASSERT_NOT_NULL_MSG(test, reclaim, "%s: reclaim not entered", p->name);
+	KUNIT_EXPECT_EQ_MSG(test, reclaim->order, order, "%s: %s request of order %u",
+			    p->name, reach_type_name(p->request_type), run.req.order);
+	if (run.page)
+		KUNIT_EXPECT_EQ(test, run.req.order ? compound_order(run.page) : 0, run.req.order);
+}
+
+/* Which order a success takes off the zone's record of failures. */
+static void promotion_defer_reset(struct kunit *test)
+{
+	const struct promotion *p = test->param_value;
+	struct scene_run run = request(p);
+	struct zone *zone = scene_zone();
+	unsigned int i;
+
+	if (p->worked_for == NOT_ENTERED)
+		return;
+	if (p->nofragment)
+		require_nofragment(test);
+	scene_save_defer_state(test, zone);
+	zone->compact_defer_shift = 3;
+	zone->compact_considered = 8;
+	scene_direct_compact(test, &run);
+	if (!run.page)
+		kunit_skip(test, "%s: no page of order %u was free", p->name, run.req.order);
+	for (i = 0; i < run.watch->nr; i++)
+		if (run.watch->events[i].kind == WATCH_DEFER_RESET)
+			KUNIT_EXPECT_EQ_MSG(test, run.watch->events[i].order,
+					    scene_order(p->worked_for), "%s", p->name);
+	KUNIT_EXPECT_EQ_MSG(test, watch_count(run.watch, WATCH_DEFER_RESET), 2,
+			    "once for the zone, once for the page");
+	KUNIT_EXPECT_EQ_MSG(test, zone->compact_order_failed,
+			    scene_order(p->worked_for) + 1, "%s", p->name);
+	KUNIT_EXPECT_EQ(test, zone->compact_defer_shift, 0);
+	KUNIT_EXPECT_EQ(test, zone->compact_considered, 0);
+}
+
+/*
+ * Compaction for a block is deferred in the zone. A promoted request is held
+ * up by that, one that works for its own order is not.
+ */
+static void promotion_deferred(struct kunit *test)
+{
+	const struct promotion *p = test->param_value;
+	struct scene_run run = request(p);
+	struct zone *zone = scene_zone();
+	bool deferred = p->worked_for == NOT_ENTERED ? false :
+			scene_order(p->worked_for) >= pageblock_order;
+
+	if (p->nofragment)
+		require_nofragment(test);
+	scene_save_defer_state(test, zone);
+	zone->compact_order_failed = pageblock_order;
+	zone->compact_defer_shift = 3;
+	scene_direct_compact(test, &run);
+	KUNIT_EXPECT_EQ_MSG(test, watch_count(run.watch, WATCH_DEFERRED), deferred,
+			    "%s: %s request of order %u", p->name,
+			    reach_type_name(p->request_type), run.req.order);
+	if (deferred) {
+		KUNIT_EXPECT_EQ(test, run.result, COMPACT_DEFERRED);
+		KUNIT_EXPECT_NULL(test, run.page);
+	}
+}
+
+/* '#.......' everywhere: compaction fails, and which order is remembered? */
+static void promotion_failure(struct kunit *test)
+{
+	static const struct promotion unmovable = {
+		"unmovable, order 3", UNMOV, 3, true, SCENE_PB(0)
+	};
+	struct scene_run run = request(&unmovable);
+	struct zone *zone = scene_zone();
+
+	require_nofragment(test);
+	scene_save_defer_state(test, zone);
+	zone->compact_order_failed = MAX_PAGE_ORDER + 1;
+	scene_fragment_zone(test, zone);
+	scene_place_scanner(zone, zone->zone_start_pfn);
+	scene_direct_compact(test, &run);
+
+	KUNIT_ASSERT_NOT_NULL_MSG(test, watch_first(run.watch, WATCH_BEGIN), "compaction did not run");
+	KUNIT_ASSERT_NOT_NULL_MSG(test, watch_first(run.watch, WATCH_DEFER), "compaction did not fail");
+	KUNIT_EXPECT_EQ(test, watch_first(run.watch, WATCH_DEFER)->order, pageblock_order);
+	KUNIT_EXPECT_EQ(test, watch_first(run.watch, WATCH_BEGIN)->order, pageblock_order);
+}
+
+/* Compaction counts as fs reclaim, when the request may enter filesystems. */
+struct annotation {
+	const char *name;
+	gfp_t gfp;
+	unsigned int order;
+	bool held;
+};
+
+static const struct annotation annotations[] = {
+	{ "GFP_KERNEL, order 0", GFP_KERNEL, 0, true },
+	{ "GFP_KERNEL, order 3", GFP_KERNEL, 3, true },
+	{ "GFP_NOFS, order 3", GFP_NOFS, 3, false },
+};
+
+static void annotation_desc(const struct annotation *a, char *desc)
+{
+	strscpy(desc, a->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(annotation, annotations, annotation_desc);
+
+static void promotion_lockdep(struct kunit *test)
+{
+	const struct annotation *a = test->param_value;
+	struct scene_run run = {
+		.req = { .gfp = a->gfp | __GFP_NOWARN, .order = a->order,
+			 .prio = COMPACT_PRIO_SYNC_LIGHT,
+			 .set_flags = ALLOC_NOFRAGMENT },
+	};
+	const struct watch_event *try;
+
+	require_nofragment(test);
+	if (!IS_ENABLED(CONFIG_LOCKDEP) || !debug_locks)
+		kunit_skip(test, "lockdep is off; needs CONFIG_PROVE_LOCKING");
+	scene_save_defer_state(test, scene_zone());
+	scene_direct_compact(test, &run);
+	try = watch_first(run.watch, WATCH_TRY_TO_COMPACT);
+	KUNIT_ASSERT_NOT_NULL_MSG(test, try, "%s: compaction not entered", a->name);
+	KUNIT_EXPECT_EQ_MSG(test, try->fs_reclaim, a->held, "%s", a->name);
+	KUNIT_EXPECT_FALSE_MSG(test, run.still_annotated, "%s: annotation left behind", a->name);
+}
+
+static struct kunit_case promotion_cases[] = {
+	KUNIT_CASE_PARAM(promotion_compact, promotion_gen_params),
+	KUNIT_CASE_PARAM(promotion_page_order, promotion_gen_params),
+	KUNIT_CASE_PARAM(promotion_reclaim, promotion_gen_params),
+	KUNIT_CASE_PARAM(promotion_defer_reset, promotion_gen_params),
+	KUNIT_CASE_PARAM(promotion_deferred, promotion_gen_params),
+	KUNIT_CASE(promotion_failure),
+	KUNIT_CASE_PARAM(promotion_lockdep, annotation_gen_params),
+	{}
+};
+
+static struct kunit_suite promotion_suite = {
+	.name = "fragbed_order_promotion",
+	.suite_init = scene_suite_init,
+	.suite_exit = scene_suite_exit,
+	.test_cases = promotion_cases,
+};
+kunit_test_suite(promotion_suite);
+
+MODULE_DESCRIPTION("KUnit tests for order promotion under defrag_mode");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");
