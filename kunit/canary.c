@@ -50,6 +50,7 @@ static struct kunit_suite canary_suite = {
 	.name = "canary",
 	.test_cases = canary_cases,
 };
+
 kunit_test_suite(canary_suite);
 
 MODULE_DESCRIPTION("KUnit cases that fail on purpose");

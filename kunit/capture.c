@@ -19,6 +19,9 @@ static struct capture_control capture_for(struct zone *zone, int order,
 	};
 }
 
+#define NEEDS_SMALL_BLOCKS \
+	"needs CONFIG_PAGE_BLOCK_MAX_ORDER well below MAX_PAGE_ORDER"
+
 /* One page of one block is freed while a request waits for an order. */
 struct decision {
 	const char *name;
@@ -36,48 +39,108 @@ struct decision {
 
 static const struct decision decisions[] = {
 	/* the order matches exactly, or the page is not taken */
-	{ "order 0 for 0", UNMOV, UNMOV, 0, 0, true },
-	{ "order 3 for 3", UNMOV, UNMOV, 3, 3, true },
-	{ "order 4 for 3", UNMOV, UNMOV, 4, 3, false },
-	{ "order 2 for 3", UNMOV, UNMOV, 2, 3, false },
-	{ "order 1 for 0", UNMOV, UNMOV, 1, 0, false },
-	{ "order 0 for 1", UNMOV, UNMOV, 0, 1, false },
-	{ "order 5 for 0", MOV, MOV, 5, 0, false },
-	{ "block for order 3", UNMOV, UNMOV, SCENE_PB(0), 3, false },
-	{ "order 3 for block", UNMOV, UNMOV, 3, SCENE_PB(0), false },
+	{ .name = "order 0 for 0", .block_type = UNMOV, .request_type = UNMOV,
+	  .freed_order = 0, .request_order = 0, .captured = true },
+	{ .name = "order 3 for 3", .block_type = UNMOV, .request_type = UNMOV,
+	  .freed_order = 3, .request_order = 3, .captured = true },
+	{ .name = "order 4 for 3", .block_type = UNMOV, .request_type = UNMOV,
+	  .freed_order = 4, .request_order = 3 },
+	{ .name = "order 2 for 3", .block_type = UNMOV, .request_type = UNMOV,
+	  .freed_order = 2, .request_order = 3 },
+	{ .name = "order 1 for 0", .block_type = UNMOV, .request_type = UNMOV,
+	  .freed_order = 1, .request_order = 0 },
+	{ .name = "order 0 for 1", .block_type = UNMOV, .request_type = UNMOV,
+	  .freed_order = 0, .request_order = 1 },
+	{ .name = "order 5 for 0", .block_type = MOV, .request_type = MOV,
+	  .freed_order = 5, .request_order = 0 },
+	{ .name = "block for order 3", .block_type = UNMOV,
+	  .request_type = UNMOV, .freed_order = SCENE_PB(0),
+	  .request_order = 3 },
+	{ .name = "order 3 for block", .block_type = UNMOV,
+	  .request_type = UNMOV, .freed_order = 3,
+	  .request_order = SCENE_PB(0) },
 	/* never from CMA or isolated blocks */
-	{ "cma, order 0", MIGRATE_CMA, MOV, 0, 0, false },
-	{ "cma, order 3", MIGRATE_CMA, MOV, 3, 3, false },
-	{ "cma, unmovable", MIGRATE_CMA, UNMOV, 3, 3, false },
-	{ "cma, reclaimable", MIGRATE_CMA, RECL, 1, 1, false },
-	{ "cma, whole block", MIGRATE_CMA, MOV, SCENE_PB(0), SCENE_PB(0), false },
-	{ "isolated, order 0", MIGRATE_ISOLATE, MOV, 0, 0, false },
-	{ "isolated, order 3", MIGRATE_ISOLATE, MOV, 3, 3, false },
-	{ "isolated, unmovable", MIGRATE_ISOLATE, UNMOV, 3, 3, false },
-	{ "isolated, reclaimable", MIGRATE_ISOLATE, RECL, 2, 2, false },
-	{ "isolated, whole block", MIGRATE_ISOLATE, UNMOV, SCENE_PB(0), SCENE_PB(0), false },
+	{ .name = "cma, order 0", .block_type = MIGRATE_CMA,
+	  .request_type = MOV, .freed_order = 0, .request_order = 0 },
+	{ .name = "cma, order 3", .block_type = MIGRATE_CMA,
+	  .request_type = MOV, .freed_order = 3, .request_order = 3 },
+	{ .name = "cma, unmovable", .block_type = MIGRATE_CMA,
+	  .request_type = UNMOV, .freed_order = 3, .request_order = 3 },
+	{ .name = "cma, reclaimable", .block_type = MIGRATE_CMA,
+	  .request_type = RECL, .freed_order = 1, .request_order = 1 },
+	{ .name = "cma, whole block", .block_type = MIGRATE_CMA,
+	  .request_type = MOV, .freed_order = SCENE_PB(0),
+	  .request_order = SCENE_PB(0) },
+	{ .name = "isolated, order 0", .block_type = MIGRATE_ISOLATE,
+	  .request_type = MOV, .freed_order = 0, .request_order = 0 },
+	{ .name = "isolated, order 3", .block_type = MIGRATE_ISOLATE,
+	  .request_type = MOV, .freed_order = 3, .request_order = 3 },
+	{ .name = "isolated, unmovable", .block_type = MIGRATE_ISOLATE,
+	  .request_type = UNMOV, .freed_order = 3, .request_order = 3 },
+	{ .name = "isolated, reclaimable", .block_type = MIGRATE_ISOLATE,
+	  .request_type = RECL, .freed_order = 2, .request_order = 2 },
+	{ .name = "isolated, whole block", .block_type = MIGRATE_ISOLATE,
+	  .request_type = UNMOV, .freed_order = SCENE_PB(0),
+	  .request_order = SCENE_PB(0) },
 	/* below block order, a movable block is for movable requests */
-	{ "movable block, movable", MOV, MOV, 0, 0, true },
-	{ "movable block, movable, order 3", MOV, MOV, 3, 3, true },
-	{ "movable block, unmovable", MOV, UNMOV, 3, 3, false },
-	{ "movable block, unmovable, order 0", MOV, UNMOV, 0, 0, false },
-	{ "movable block, reclaimable", MOV, RECL, 3, 3, false },
-	{ "movable block, unmovable, below block", MOV, UNMOV, SCENE_PB(-1), SCENE_PB(-1), false },
-	{ "movable block, reclaimable, below block", MOV, RECL, SCENE_PB(-1), SCENE_PB(-1), false },
-	{ "movable block, movable, below block", MOV, MOV, SCENE_PB(-1), SCENE_PB(-1), true },
-	{ "movable block, unmovable, whole block", MOV, UNMOV, SCENE_PB(0), SCENE_PB(0), true },
-	{ "movable block, reclaimable, whole block", MOV, RECL, SCENE_PB(0), SCENE_PB(0), true },
-	{ "movable block, movable, whole block", MOV, MOV, SCENE_PB(0), SCENE_PB(0), true },
-	{ "movable blocks, unmovable, two blocks", MOV, UNMOV, SCENE_PB(1), SCENE_PB(1), true },
+	{ .name = "movable block, movable", .block_type = MOV,
+	  .request_type = MOV, .freed_order = 0, .request_order = 0,
+	  .captured = true },
+	{ .name = "movable block, movable, order 3", .block_type = MOV,
+	  .request_type = MOV, .freed_order = 3, .request_order = 3,
+	  .captured = true },
+	{ .name = "movable block, unmovable", .block_type = MOV,
+	  .request_type = UNMOV, .freed_order = 3, .request_order = 3 },
+	{ .name = "movable block, unmovable, order 0", .block_type = MOV,
+	  .request_type = UNMOV, .freed_order = 0, .request_order = 0 },
+	{ .name = "movable block, reclaimable", .block_type = MOV,
+	  .request_type = RECL, .freed_order = 3, .request_order = 3 },
+	{ .name = "movable block, unmovable, below block", .block_type = MOV,
+	  .request_type = UNMOV, .freed_order = SCENE_PB(-1),
+	  .request_order = SCENE_PB(-1) },
+	{ .name = "movable block, reclaimable, below block", .block_type = MOV,
+	  .request_type = RECL, .freed_order = SCENE_PB(-1),
+	  .request_order = SCENE_PB(-1) },
+	{ .name = "movable block, movable, below block", .block_type = MOV,
+	  .request_type = MOV, .freed_order = SCENE_PB(-1),
+	  .request_order = SCENE_PB(-1), .captured = true },
+	{ .name = "movable block, unmovable, whole block", .block_type = MOV,
+	  .request_type = UNMOV, .freed_order = SCENE_PB(0),
+	  .request_order = SCENE_PB(0), .captured = true },
+	{ .name = "movable block, reclaimable, whole block", .block_type = MOV,
+	  .request_type = RECL, .freed_order = SCENE_PB(0),
+	  .request_order = SCENE_PB(0), .captured = true },
+	{ .name = "movable block, movable, whole block", .block_type = MOV,
+	  .request_type = MOV, .freed_order = SCENE_PB(0),
+	  .request_order = SCENE_PB(0), .captured = true },
+	{ .name = "movable blocks, unmovable, two blocks", .block_type = MOV,
+	  .request_type = UNMOV, .freed_order = SCENE_PB(1),
+	  .request_order = SCENE_PB(1), .captured = true },
 	/* unmovable and reclaimable take from each other, movable from both */
-	{ "reclaimable block, unmovable", RECL, UNMOV, 2, 2, true },
-	{ "unmovable block, reclaimable", UNMOV, RECL, 2, 2, true },
-	{ "unmovable block, movable", UNMOV, MOV, 2, 2, true },
-	{ "reclaimable block, movable", RECL, MOV, 2, 2, true },
-	{ "reclaimable block, reclaimable", RECL, RECL, 0, 0, true },
-	{ "reclaimable block, unmovable, whole block", RECL, UNMOV, SCENE_PB(0), SCENE_PB(0), true },
-	{ "highatomic block, unmovable", HIGH, UNMOV, 2, 2, true },
-	{ "highatomic block, movable", HIGH, MOV, 2, 2, true },
+	{ .name = "reclaimable block, unmovable", .block_type = RECL,
+	  .request_type = UNMOV, .freed_order = 2, .request_order = 2,
+	  .captured = true },
+	{ .name = "unmovable block, reclaimable", .block_type = UNMOV,
+	  .request_type = RECL, .freed_order = 2, .request_order = 2,
+	  .captured = true },
+	{ .name = "unmovable block, movable", .block_type = UNMOV,
+	  .request_type = MOV, .freed_order = 2, .request_order = 2,
+	  .captured = true },
+	{ .name = "reclaimable block, movable", .block_type = RECL,
+	  .request_type = MOV, .freed_order = 2, .request_order = 2,
+	  .captured = true },
+	{ .name = "reclaimable block, reclaimable", .block_type = RECL,
+	  .request_type = RECL, .freed_order = 0, .request_order = 0,
+	  .captured = true },
+	{ .name = "reclaimable block, unmovable, whole block",
+	  .block_type = RECL, .request_type = UNMOV, .freed_order = SCENE_PB(0),
+	  .request_order = SCENE_PB(0), .captured = true },
+	{ .name = "highatomic block, unmovable", .block_type = HIGH,
+	  .request_type = UNMOV, .freed_order = 2, .request_order = 2,
+	  .captured = true },
+	{ .name = "highatomic block, movable", .block_type = HIGH,
+	  .request_type = MOV, .freed_order = 2, .request_order = 2,
+	  .captured = true },
 };
 
 static void decision_desc(const struct decision *d, char *desc)
@@ -119,8 +182,8 @@ static void capture_decision(struct kunit *test)
 	bool isolated = d->block_type == MIGRATE_ISOLATE;
 
 	if (d->captured && freed >= MAX_PAGE_ORDER)
-		kunit_skip(test, "%s: order %d is MAX_PAGE_ORDER, where nothing is captured; needs CONFIG_PAGE_BLOCK_MAX_ORDER < %d",
-			   d->name, freed, MAX_PAGE_ORDER);
+		kunit_skip(test, "nothing is captured at order %d; " NEEDS_SMALL_BLOCKS,
+			   freed);
 	f.block = typed_block(test, freed, d->block_type);
 	capc = capture_for(f.block->zone, scene_order(d->request_order),
 			   d->request_type);
@@ -192,23 +255,24 @@ static void capture_not_past_the_order(struct kunit *test)
 /* Two free blocks become one: NR_FREE_PAGES_BLOCKS must lose the first. */
 static void capture_merged_blocks(struct kunit *test)
 {
+	const long nr = pageblock_nr_pages;
 	struct capture_control capc;
 	struct scene_free first = { .order = pageblock_order };
 	struct scene_free second = { .order = pageblock_order,
 				     .offset = pageblock_nr_pages };
 
 	if (pageblock_order + 1 >= MAX_PAGE_ORDER)
-		kunit_skip(test, "two blocks are MAX_PAGE_ORDER or more; needs CONFIG_PAGE_BLOCK_MAX_ORDER < %d",
-			   MAX_PAGE_ORDER - 1);
-	first.block = second.block = scene_block(test, pageblock_order + 1, MOV);
+		kunit_skip(test, "two blocks are too large; " NEEDS_SMALL_BLOCKS);
+	first.block = scene_block(test, pageblock_order + 1, MOV);
+	second.block = first.block;
 	capc = capture_for(first.block->zone, pageblock_order + 1, UNMOV);
 	second.capc = &capc;
 	scene_free(test, &first);
-	KUNIT_EXPECT_EQ(test, first.after.blocks - first.before.blocks, pageblock_nr_pages);
+	KUNIT_EXPECT_EQ(test, first.after.blocks - first.before.blocks, nr);
 	scene_free(test, &second);
 	KUNIT_EXPECT_PTR_EQ(test, capc.page, first.block->page);
-	KUNIT_EXPECT_EQ(test, second.after.blocks - second.before.blocks, -(long)pageblock_nr_pages);
-	check_account(test, &second, -(long)pageblock_nr_pages, "two blocks");
+	KUNIT_EXPECT_EQ(test, second.after.blocks - second.before.blocks, -nr);
+	check_account(test, &second, -nr, "two blocks");
 	scene_return_captured(test, first.block->zone, &capc);
 }
 
@@ -383,13 +447,16 @@ static void capture_though_skipped(struct kunit *test)
 
 	suitable = watch_first(run.watch, WATCH_SUITABLE);
 	KUNIT_ASSERT_NOT_NULL(test, suitable);
-	KUNIT_EXPECT_EQ_MSG(test, suitable->value, COMPACT_NOT_SUITABLE_ZONE, "the scene must make compaction skip the zone");
+	KUNIT_EXPECT_EQ_MSG(test, suitable->value, COMPACT_NOT_SUITABLE_ZONE,
+			    "the scene must make compaction skip the zone");
 	KUNIT_EXPECT_PTR_EQ(test, suitable->capc.zone, block->zone);
 	KUNIT_EXPECT_PTR_EQ(test, run.page, block->page);
 	KUNIT_EXPECT_EQ(test, run.result, COMPACT_SUCCESS);
 	KUNIT_ASSERT_NOT_NULL(test, run.page);
-	KUNIT_EXPECT_EQ_MSG(test, compound_order(run.page), 4, "prepared for the request's order");
-	KUNIT_EXPECT_NULL_MSG(test, memchr_inv(page_address(run.page), 0, PAGE_SIZE << 4), "__GFP_ZERO was forgotten");
+	KUNIT_EXPECT_EQ_MSG(test, compound_order(run.page), 4,
+			    "prepared for the request's order");
+	KUNIT_EXPECT_NULL_MSG(test, memchr_inv(page_address(run.page), 0, PAGE_SIZE << 4),
+			      "__GFP_ZERO was forgotten");
 	KUNIT_EXPECT_EQ(test, watch_count(run.watch, WATCH_BEGIN), 0);
 }
 
@@ -455,11 +522,16 @@ struct whole {
 };
 
 static const struct whole wholes[] = {
-	{ "unmovable from unmovable block", 2, UNMOV, UNMOV, true },
-	{ "unmovable from reclaimable block", 2, RECL, UNMOV, true },
-	{ "reclaimable from unmovable block", 2, UNMOV, RECL, true },
-	{ "another order than the one freed", 3, UNMOV, UNMOV, false },
-	{ "unmovable from movable block", 2, MOV, UNMOV, false },
+	{ .name = "unmovable from unmovable block", .order = 2,
+	  .block_type = UNMOV, .request_type = UNMOV, .captured = true },
+	{ .name = "unmovable from reclaimable block", .order = 2,
+	  .block_type = RECL, .request_type = UNMOV, .captured = true },
+	{ .name = "reclaimable from unmovable block", .order = 2,
+	  .block_type = UNMOV, .request_type = RECL, .captured = true },
+	{ .name = "another order than the one freed", .order = 3,
+	  .block_type = UNMOV, .request_type = UNMOV },
+	{ .name = "unmovable from movable block", .order = 2, .block_type = MOV,
+	  .request_type = UNMOV },
 };
 
 static void whole_desc(const struct whole *w, char *desc)
@@ -534,7 +606,7 @@ static void capture_zone_by_zone(struct kunit *test)
 	unsigned int i, zones = 0;
 
 	if (!populated_zone(movable))
-		kunit_skip(test, "only one populated zone; needs movablecore= on the kernel command line");
+		kunit_skip(test, "only one populated zone; needs movablecore=");
 	scene_save_defer_state(test, zone);
 	scene_save_defer_state(test, movable);
 	scene_set_int(test, reach_extfrag_threshold(), 1000);
@@ -577,6 +649,7 @@ static struct kunit_suite capture_suite = {
 	.suite_exit = scene_suite_exit,
 	.test_cases = capture_cases,
 };
+
 kunit_test_suite(capture_suite);
 
 MODULE_DESCRIPTION("KUnit tests for compaction capture");

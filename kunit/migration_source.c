@@ -32,60 +32,129 @@ struct source {
 
 static const struct source sources[] = {
 	/* background compaction takes every type, in every mode */
-	{ "background, unmovable block", UNMOV, MOV, ASYNC, 3, true, false, true },
-	{ "background, movable block", MOV, UNMOV, ASYNC, 3, true, false, true },
-	{ "background, reclaimable block", RECL, UNMOV, ASYNC, 3, true, false, true },
-	{ "background, highatomic block", HIGH, MOV, ASYNC, 3, true, false, true },
-	{ "background, cma block, async", CMA, UNMOV, ASYNC, 3, true, false, true },
-	{ "background, cma block, light", CMA, UNMOV, LIGHT, 3, true, false, true },
-	{ "background, cma block, sync", CMA, UNMOV, SYNC, -1, true, false, true },
-	{ "background, whole zone", UNMOV, UNMOV, SYNC, -1, true, false, true },
+	{ .name = "background, unmovable block", .block_type = UNMOV,
+	  .request_type = MOV, .mode = ASYNC, .order = 3, .background = true,
+	  .suitable = true },
+	{ .name = "background, movable block", .block_type = MOV,
+	  .request_type = UNMOV, .mode = ASYNC, .order = 3, .background = true,
+	  .suitable = true },
+	{ .name = "background, reclaimable block", .block_type = RECL,
+	  .request_type = UNMOV, .mode = ASYNC, .order = 3, .background = true,
+	  .suitable = true },
+	{ .name = "background, highatomic block", .block_type = HIGH,
+	  .request_type = MOV, .mode = ASYNC, .order = 3, .background = true,
+	  .suitable = true },
+	{ .name = "background, cma block, async", .block_type = CMA,
+	  .request_type = UNMOV, .mode = ASYNC, .order = 3, .background = true,
+	  .suitable = true },
+	{ .name = "background, cma block, light", .block_type = CMA,
+	  .request_type = UNMOV, .mode = LIGHT, .order = 3, .background = true,
+	  .suitable = true },
+	{ .name = "background, cma block, sync", .block_type = CMA,
+	  .request_type = UNMOV, .mode = SYNC, .order = -1, .background = true,
+	  .suitable = true },
+	{ .name = "background, whole zone", .block_type = UNMOV,
+	  .request_type = UNMOV, .mode = SYNC, .order = -1, .background = true,
+	  .suitable = true },
 	/* a CMA block only for requests that can use CMA pages */
-	{ "cma block, async", CMA, MOV, ASYNC, 3, false, false, false },
-	{ "cma block, light", CMA, MOV, LIGHT, 3, false, false, false },
-	{ "cma block, sync", CMA, MOV, SYNC, 3, false, false, false },
-	{ "cma block, unmovable, async", CMA, UNMOV, ASYNC, 3, false, false, false },
-	{ "cma block, unmovable, light", CMA, UNMOV, LIGHT, 3, false, false, false },
-	{ "cma block, unmovable, sync", CMA, UNMOV, SYNC, 3, false, false, false },
-	{ "cma block, whole block, async", CMA, UNMOV, ASYNC, SCENE_PB(0), false, false, false },
-	{ "cma block, whole block, light", CMA, UNMOV, LIGHT, SCENE_PB(0), false, false, false },
-	{ "cma block, reclaimable, light", CMA, RECL, LIGHT, 3, false, false, false },
-	{ "cma block, ALLOC_CMA, async", CMA, MOV, ASYNC, 3, false, true, true },
-	{ "cma block, ALLOC_CMA, light", CMA, MOV, LIGHT, 3, false, true, true },
-	{ "cma block, ALLOC_CMA, sync", CMA, MOV, SYNC, SCENE_PB(0), false, true, true },
-	{ "cma block, ALLOC_CMA, not movable", CMA, UNMOV, ASYNC, 3, false, true, false },
-	{ "cma block, ALLOC_CMA, not movable, whole", CMA, UNMOV, ASYNC, SCENE_PB(0), false, true, true },
+	{ .name = "cma block, async", .block_type = CMA, .request_type = MOV,
+	  .mode = ASYNC, .order = 3 },
+	{ .name = "cma block, light", .block_type = CMA, .request_type = MOV,
+	  .mode = LIGHT, .order = 3 },
+	{ .name = "cma block, sync", .block_type = CMA, .request_type = MOV,
+	  .mode = SYNC, .order = 3 },
+	{ .name = "cma block, unmovable, async", .block_type = CMA,
+	  .request_type = UNMOV, .mode = ASYNC, .order = 3 },
+	{ .name = "cma block, unmovable, light", .block_type = CMA,
+	  .request_type = UNMOV, .mode = LIGHT, .order = 3 },
+	{ .name = "cma block, unmovable, sync", .block_type = CMA,
+	  .request_type = UNMOV, .mode = SYNC, .order = 3 },
+	{ .name = "cma block, whole block, async", .block_type = CMA,
+	  .request_type = UNMOV, .mode = ASYNC, .order = SCENE_PB(0) },
+	{ .name = "cma block, whole block, light", .block_type = CMA,
+	  .request_type = UNMOV, .mode = LIGHT, .order = SCENE_PB(0) },
+	{ .name = "cma block, reclaimable, light", .block_type = CMA,
+	  .request_type = RECL, .mode = LIGHT, .order = 3 },
+	{ .name = "cma block, ALLOC_CMA, async", .block_type = CMA,
+	  .request_type = MOV, .mode = ASYNC, .order = 3, .alloc_cma = true,
+	  .suitable = true },
+	{ .name = "cma block, ALLOC_CMA, light", .block_type = CMA,
+	  .request_type = MOV, .mode = LIGHT, .order = 3, .alloc_cma = true,
+	  .suitable = true },
+	{ .name = "cma block, ALLOC_CMA, sync", .block_type = CMA,
+	  .request_type = MOV, .mode = SYNC, .order = SCENE_PB(0),
+	  .alloc_cma = true, .suitable = true },
+	{ .name = "cma block, ALLOC_CMA, not movable", .block_type = CMA,
+	  .request_type = UNMOV, .mode = ASYNC, .order = 3, .alloc_cma = true },
+	{ .name = "cma block, ALLOC_CMA, not movable, whole", .block_type = CMA,
+	  .request_type = UNMOV, .mode = ASYNC, .order = SCENE_PB(0),
+	  .alloc_cma = true, .suitable = true },
 	/* synchronous: any other type */
-	{ "light, unmovable for movable", UNMOV, MOV, LIGHT, 3, false, false, true },
-	{ "light, movable for unmovable", MOV, UNMOV, LIGHT, 3, false, false, true },
-	{ "light, reclaimable for unmovable", RECL, UNMOV, LIGHT, 3, false, false, true },
-	{ "light, highatomic for movable", HIGH, MOV, LIGHT, 3, false, false, true },
-	{ "sync, unmovable for movable", UNMOV, MOV, SYNC, 3, false, false, true },
-	{ "sync, movable for unmovable", MOV, UNMOV, SYNC, SCENE_PB(0), false, false, true },
+	{ .name = "light, unmovable for movable", .block_type = UNMOV,
+	  .request_type = MOV, .mode = LIGHT, .order = 3, .suitable = true },
+	{ .name = "light, movable for unmovable", .block_type = MOV,
+	  .request_type = UNMOV, .mode = LIGHT, .order = 3, .suitable = true },
+	{ .name = "light, reclaimable for unmovable", .block_type = RECL,
+	  .request_type = UNMOV, .mode = LIGHT, .order = 3, .suitable = true },
+	{ .name = "light, highatomic for movable", .block_type = HIGH,
+	  .request_type = MOV, .mode = LIGHT, .order = 3, .suitable = true },
+	{ .name = "sync, unmovable for movable", .block_type = UNMOV,
+	  .request_type = MOV, .mode = SYNC, .order = 3, .suitable = true },
+	{ .name = "sync, movable for unmovable", .block_type = MOV,
+	  .request_type = UNMOV, .mode = SYNC, .order = SCENE_PB(0),
+	  .suitable = true },
 	/* async, movable: movable blocks */
-	{ "async, movable for movable", MOV, MOV, ASYNC, 3, false, false, true },
-	{ "async, movable for movable, order 0", MOV, MOV, ASYNC, 0, false, false, true },
-	{ "async, unmovable for movable", UNMOV, MOV, ASYNC, 3, false, false, false },
-	{ "async, reclaimable for movable", RECL, MOV, ASYNC, 3, false, false, false },
-	{ "async, highatomic for movable", HIGH, MOV, ASYNC, 3, false, false, false },
-	{ "async, unmovable for movable, whole", UNMOV, MOV, ASYNC, SCENE_PB(0), false, false, false },
-	{ "async, movable for movable, whole", MOV, MOV, ASYNC, SCENE_PB(0), false, false, true },
+	{ .name = "async, movable for movable", .block_type = MOV,
+	  .request_type = MOV, .mode = ASYNC, .order = 3, .suitable = true },
+	{ .name = "async, movable for movable, order 0", .block_type = MOV,
+	  .request_type = MOV, .mode = ASYNC, .order = 0, .suitable = true },
+	{ .name = "async, unmovable for movable", .block_type = UNMOV,
+	  .request_type = MOV, .mode = ASYNC, .order = 3 },
+	{ .name = "async, reclaimable for movable", .block_type = RECL,
+	  .request_type = MOV, .mode = ASYNC, .order = 3 },
+	{ .name = "async, highatomic for movable", .block_type = HIGH,
+	  .request_type = MOV, .mode = ASYNC, .order = 3 },
+	{ .name = "async, unmovable for movable, whole", .block_type = UNMOV,
+	  .request_type = MOV, .mode = ASYNC, .order = SCENE_PB(0) },
+	{ .name = "async, movable for movable, whole", .block_type = MOV,
+	  .request_type = MOV, .mode = ASYNC, .order = SCENE_PB(0),
+	  .suitable = true },
 	/* async, at block order and above: movable blocks for everyone */
-	{ "async, movable for unmovable, whole", MOV, UNMOV, ASYNC, SCENE_PB(0), false, false, true },
-	{ "async, movable for reclaimable, whole", MOV, RECL, ASYNC, SCENE_PB(0), false, false, true },
-	{ "async, movable for unmovable, two blocks", MOV, UNMOV, ASYNC, SCENE_PB(1), false, false, true },
-	{ "async, unmovable for unmovable, whole", UNMOV, UNMOV, ASYNC, SCENE_PB(0), false, false, false },
-	{ "async, reclaimable for reclaimable, whole", RECL, RECL, ASYNC, SCENE_PB(0), false, false, false },
+	{ .name = "async, movable for unmovable, whole", .block_type = MOV,
+	  .request_type = UNMOV, .mode = ASYNC, .order = SCENE_PB(0),
+	  .suitable = true },
+	{ .name = "async, movable for reclaimable, whole", .block_type = MOV,
+	  .request_type = RECL, .mode = ASYNC, .order = SCENE_PB(0),
+	  .suitable = true },
+	{ .name = "async, movable for unmovable, two blocks", .block_type = MOV,
+	  .request_type = UNMOV, .mode = ASYNC, .order = SCENE_PB(1),
+	  .suitable = true },
+	{ .name = "async, unmovable for unmovable, whole", .block_type = UNMOV,
+	  .request_type = UNMOV, .mode = ASYNC, .order = SCENE_PB(0) },
+	{ .name = "async, reclaimable for reclaimable, whole",
+	  .block_type = RECL, .request_type = RECL, .mode = ASYNC,
+	  .order = SCENE_PB(0) },
 	/* async, below block order: the request's own type */
-	{ "async, unmovable for unmovable", UNMOV, UNMOV, ASYNC, 3, false, false, true },
-	{ "async, reclaimable for reclaimable", RECL, RECL, ASYNC, 3, false, false, true },
-	{ "async, movable for unmovable", MOV, UNMOV, ASYNC, 3, false, false, false },
-	{ "async, movable for reclaimable", MOV, RECL, ASYNC, 3, false, false, false },
-	{ "async, reclaimable for unmovable", RECL, UNMOV, ASYNC, 3, false, false, false },
-	{ "async, unmovable for reclaimable", UNMOV, RECL, ASYNC, 3, false, false, false },
-	{ "async, highatomic for unmovable", HIGH, UNMOV, ASYNC, 3, false, false, false },
-	{ "async, movable for unmovable, below block", MOV, UNMOV, ASYNC, SCENE_PB(-1), false, false, false },
-	{ "async, unmovable for unmovable, below block", UNMOV, UNMOV, ASYNC, SCENE_PB(-1), false, false, true },
+	{ .name = "async, unmovable for unmovable", .block_type = UNMOV,
+	  .request_type = UNMOV, .mode = ASYNC, .order = 3, .suitable = true },
+	{ .name = "async, reclaimable for reclaimable", .block_type = RECL,
+	  .request_type = RECL, .mode = ASYNC, .order = 3, .suitable = true },
+	{ .name = "async, movable for unmovable", .block_type = MOV,
+	  .request_type = UNMOV, .mode = ASYNC, .order = 3 },
+	{ .name = "async, movable for reclaimable", .block_type = MOV,
+	  .request_type = RECL, .mode = ASYNC, .order = 3 },
+	{ .name = "async, reclaimable for unmovable", .block_type = RECL,
+	  .request_type = UNMOV, .mode = ASYNC, .order = 3 },
+	{ .name = "async, unmovable for reclaimable", .block_type = UNMOV,
+	  .request_type = RECL, .mode = ASYNC, .order = 3 },
+	{ .name = "async, highatomic for unmovable", .block_type = HIGH,
+	  .request_type = UNMOV, .mode = ASYNC, .order = 3 },
+	{ .name = "async, movable for unmovable, below block",
+	  .block_type = MOV, .request_type = UNMOV, .mode = ASYNC,
+	  .order = SCENE_PB(-1) },
+	{ .name = "async, unmovable for unmovable, below block",
+	  .block_type = UNMOV, .request_type = UNMOV, .mode = ASYNC,
+	  .order = SCENE_PB(-1), .suitable = true },
 };
 
 static void source_desc(const struct source *s, char *desc)
@@ -184,8 +253,10 @@ struct jump {
 };
 
 static const struct jump jumps[] = {
-	{ .name = "movable", .request_type = MOV, .order = SCENE_PB(-1), .jumps = true },
-	{ .name = "movable, whole block", .request_type = MOV, .order = SCENE_PB(0), .jumps = true },
+	{ .name = "movable", .request_type = MOV,
+	  .order = SCENE_PB(-1), .jumps = true },
+	{ .name = "movable, whole block", .request_type = MOV,
+	  .order = SCENE_PB(0), .jumps = true },
 	{ .name = "movable, smallest order", .request_type = MOV,
 	  .order = PAGE_ALLOC_COSTLY_ORDER + 1, .jumps = true },
 	{ .name = "movable, costly order", .request_type = MOV,
@@ -224,7 +295,8 @@ static void source_jump(struct kunit *test)
 	const struct jump *j = test->param_value;
 	int order = scene_order(j->order);
 	/* Two blocks: next to a free one, the chunk would go to the list's tail. */
-	struct scene_block *block = scene_block(test, min(pageblock_order + 1, MAX_PAGE_ORDER), MOV);
+	int size = min(pageblock_order + 1, MAX_PAGE_ORDER);
+	struct scene_block *block = scene_block(test, size, MOV);
 	struct scene_free chunk = { .block = block, .order = order - 1,
 				    .offset = 1UL << (order - 1) };
 	struct compact_control cc = {
@@ -268,12 +340,18 @@ struct setting {
 };
 
 static const struct setting settings[] = {
-	{ "async, movable", MOV, COMPACT_PRIO_ASYNC, ASYNC, false },
-	{ "async, unmovable", UNMOV, COMPACT_PRIO_ASYNC, ASYNC, false },
-	{ "light, movable", MOV, COMPACT_PRIO_SYNC_LIGHT, LIGHT, false },
-	{ "light, reclaimable", RECL, COMPACT_PRIO_SYNC_LIGHT, LIGHT, false },
-	{ "full, movable", MOV, COMPACT_PRIO_SYNC_FULL, LIGHT, true },
-	{ "full, unmovable", UNMOV, COMPACT_PRIO_SYNC_FULL, LIGHT, true },
+	{ .name = "async, movable", .request_type = MOV,
+	  .prio = COMPACT_PRIO_ASYNC, .mode = ASYNC },
+	{ .name = "async, unmovable", .request_type = UNMOV,
+	  .prio = COMPACT_PRIO_ASYNC, .mode = ASYNC },
+	{ .name = "light, movable", .request_type = MOV,
+	  .prio = COMPACT_PRIO_SYNC_LIGHT, .mode = LIGHT },
+	{ .name = "light, reclaimable", .request_type = RECL,
+	  .prio = COMPACT_PRIO_SYNC_LIGHT, .mode = LIGHT },
+	{ .name = "full, movable", .request_type = MOV,
+	  .prio = COMPACT_PRIO_SYNC_FULL, .mode = LIGHT, .whole_zone = true },
+	{ .name = "full, unmovable", .request_type = UNMOV,
+	  .prio = COMPACT_PRIO_SYNC_FULL, .mode = LIGHT, .whole_zone = true },
 };
 
 static void setting_desc(const struct setting *s, char *desc)
@@ -329,13 +407,22 @@ struct emptied {
 };
 
 static const struct emptied emptied_rows[] = {
-	{ "movable block, async movable", MOV, MOV, COMPACT_PRIO_ASYNC, true },
-	{ "movable block, async unmovable", MOV, UNMOV, COMPACT_PRIO_ASYNC, true },
-	{ "unmovable block, async movable", UNMOV, MOV, COMPACT_PRIO_ASYNC, false },
-	{ "unmovable block, full movable", UNMOV, MOV, COMPACT_PRIO_SYNC_FULL, true },
-	{ "cma block, full movable", CMA, MOV, COMPACT_PRIO_SYNC_FULL, true },
-	{ "cma block, full unmovable", CMA, UNMOV, COMPACT_PRIO_SYNC_FULL, false },
-	{ "cma block, full reclaimable", CMA, RECL, COMPACT_PRIO_SYNC_FULL, false },
+	{ .name = "movable block, async movable", .block_type = MOV,
+	  .request_type = MOV, .prio = COMPACT_PRIO_ASYNC, .emptied = true },
+	{ .name = "movable block, async unmovable", .block_type = MOV,
+	  .request_type = UNMOV, .prio = COMPACT_PRIO_ASYNC, .emptied = true },
+	{ .name = "unmovable block, async movable", .block_type = UNMOV,
+	  .request_type = MOV, .prio = COMPACT_PRIO_ASYNC },
+	{ .name = "unmovable block, full movable", .block_type = UNMOV,
+	  .request_type = MOV, .prio = COMPACT_PRIO_SYNC_FULL,
+	  .emptied = true },
+	{ .name = "cma block, full movable", .block_type = CMA,
+	  .request_type = MOV, .prio = COMPACT_PRIO_SYNC_FULL,
+	  .emptied = true },
+	{ .name = "cma block, full unmovable", .block_type = CMA,
+	  .request_type = UNMOV, .prio = COMPACT_PRIO_SYNC_FULL },
+	{ .name = "cma block, full reclaimable", .block_type = CMA,
+	  .request_type = RECL, .prio = COMPACT_PRIO_SYNC_FULL },
 };
 
 static void emptied_desc(const struct emptied *e, char *desc)
@@ -370,14 +457,16 @@ static void source_end_to_end(struct kunit *test)
 	scene_set_type(block, e->block_type);
 	/* Async compaction leaves a block alone that has a page it cannot move. */
 	scene_free_rest(block);
-	KUNIT_ASSERT_EQ_MSG(test, nr_still_there(block), NR_PLANTED, "planted pages are on the LRU");
+	KUNIT_ASSERT_EQ_MSG(test, nr_still_there(block), NR_PLANTED,
+			    "planted pages are on the LRU");
 	/* Not at the start of a block, from where the scanner may jump away. */
 	scene_place_scanner(zone, block->pfn + PLANTED_AT);
 	scene_direct_compact(test, &run);
 
 	KUNIT_ASSERT_NOT_NULL_MSG(test, watch_first(run.watch, WATCH_BEGIN),
 				  "compaction did not run");
-	KUNIT_EXPECT_EQ_MSG(test, nr_still_there(block), e->emptied ? 0 : NR_PLANTED, "%s", e->name);
+	KUNIT_EXPECT_EQ_MSG(test, nr_still_there(block),
+			    e->emptied ? 0 : NR_PLANTED, "%s", e->name);
 }
 
 static struct kunit_case source_cases[] = {
@@ -396,6 +485,7 @@ static struct kunit_suite source_suite = {
 	.suite_exit = scene_suite_exit,
 	.test_cases = source_cases,
 };
+
 kunit_test_suite(source_suite);
 
 MODULE_DESCRIPTION("KUnit tests for compaction's migration source");

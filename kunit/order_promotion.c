@@ -25,26 +25,47 @@ struct promotion {
 };
 
 static const struct promotion promotions[] = {
-	{ "unmovable, order 0", UNMOV, 0, true, SCENE_PB(0) },
-	{ "unmovable, order 3", UNMOV, 3, true, SCENE_PB(0) },
-	{ "unmovable, below block", UNMOV, SCENE_PB(-1), true, SCENE_PB(0) },
-	{ "unmovable, block", UNMOV, SCENE_PB(0), true, SCENE_PB(0) },
-	{ "unmovable, largest", UNMOV, SCENE_MAX, true, SCENE_MAX },
-	{ "reclaimable, order 0", RECL, 0, true, SCENE_PB(0) },
-	{ "reclaimable, order 2", RECL, 2, true, SCENE_PB(0) },
-	{ "reclaimable, largest", RECL, SCENE_MAX, true, SCENE_MAX },
-	{ "movable, order 0", MOV, 0, true, NOT_ENTERED },
-	{ "movable, order 1", MOV, 1, true, 1 },
-	{ "movable, order 3", MOV, 3, true, 3 },
-	{ "movable, block", MOV, SCENE_PB(0), true, SCENE_PB(0) },
-	{ "fallback allowed, unmovable, order 0", UNMOV, 0, false, NOT_ENTERED },
-	{ "fallback allowed, unmovable, order 1", UNMOV, 1, false, 1 },
-	{ "fallback allowed, unmovable, order 3", UNMOV, 3, false, 3 },
-	{ "fallback allowed, reclaimable, order 2", RECL, 2, false, 2 },
-	{ "fallback allowed, reclaimable, order 0", RECL, 0, false, NOT_ENTERED },
-	{ "fallback allowed, movable, order 0", MOV, 0, false, NOT_ENTERED },
-	{ "fallback allowed, movable, order 3", MOV, 3, false, 3 },
-	{ "fallback allowed, unmovable, largest", UNMOV, SCENE_MAX, false, SCENE_MAX },
+	{ .name = "unmovable, order 0", .request_type = UNMOV, .order = 0,
+	  .nofragment = true, .worked_for = SCENE_PB(0) },
+	{ .name = "unmovable, order 3", .request_type = UNMOV, .order = 3,
+	  .nofragment = true, .worked_for = SCENE_PB(0) },
+	{ .name = "unmovable, below block", .request_type = UNMOV,
+	  .order = SCENE_PB(-1), .nofragment = true,
+	  .worked_for = SCENE_PB(0) },
+	{ .name = "unmovable, block", .request_type = UNMOV,
+	  .order = SCENE_PB(0), .nofragment = true, .worked_for = SCENE_PB(0) },
+	{ .name = "unmovable, largest", .request_type = UNMOV,
+	  .order = SCENE_MAX, .nofragment = true, .worked_for = SCENE_MAX },
+	{ .name = "reclaimable, order 0", .request_type = RECL, .order = 0,
+	  .nofragment = true, .worked_for = SCENE_PB(0) },
+	{ .name = "reclaimable, order 2", .request_type = RECL, .order = 2,
+	  .nofragment = true, .worked_for = SCENE_PB(0) },
+	{ .name = "reclaimable, largest", .request_type = RECL,
+	  .order = SCENE_MAX, .nofragment = true, .worked_for = SCENE_MAX },
+	{ .name = "movable, order 0", .request_type = MOV, .order = 0,
+	  .nofragment = true, .worked_for = NOT_ENTERED },
+	{ .name = "movable, order 1", .request_type = MOV, .order = 1,
+	  .nofragment = true, .worked_for = 1 },
+	{ .name = "movable, order 3", .request_type = MOV, .order = 3,
+	  .nofragment = true, .worked_for = 3 },
+	{ .name = "movable, block", .request_type = MOV, .order = SCENE_PB(0),
+	  .nofragment = true, .worked_for = SCENE_PB(0) },
+	{ .name = "fallback allowed, unmovable, order 0", .request_type = UNMOV,
+	  .order = 0, .worked_for = NOT_ENTERED },
+	{ .name = "fallback allowed, unmovable, order 1", .request_type = UNMOV,
+	  .order = 1, .worked_for = 1 },
+	{ .name = "fallback allowed, unmovable, order 3", .request_type = UNMOV,
+	  .order = 3, .worked_for = 3 },
+	{ .name = "fallback allowed, reclaimable, order 2",
+	  .request_type = RECL, .order = 2, .worked_for = 2 },
+	{ .name = "fallback allowed, reclaimable, order 0",
+	  .request_type = RECL, .order = 0, .worked_for = NOT_ENTERED },
+	{ .name = "fallback allowed, movable, order 0", .request_type = MOV,
+	  .order = 0, .worked_for = NOT_ENTERED },
+	{ .name = "fallback allowed, movable, order 3", .request_type = MOV,
+	  .order = 3, .worked_for = 3 },
+	{ .name = "fallback allowed, unmovable, largest", .request_type = UNMOV,
+	  .order = SCENE_MAX, .worked_for = SCENE_MAX },
 };
 
 static void promotion_desc(const struct promotion *p, char *desc)
@@ -100,7 +121,8 @@ static void promotion_compact(struct kunit *test)
 			    "%s: %s request of order %u, %sfragment", p->name,
 			    reach_type_name(p->request_type), run.req.order,
 			    p->nofragment ? "no" : "");
-	KUNIT_EXPECT_EQ_MSG(test, try->capc.order, run.req.order, "capture keeps the request's order");
+	KUNIT_EXPECT_EQ_MSG(test, try->capc.order, run.req.order,
+			    "capture keeps the request's order");
 	KUNIT_EXPECT_EQ(test, try->capc.migratetype, p->request_type);
 	KUNIT_EXPECT_EQ(test, try->value, COMPACT_PRIO_SYNC_LIGHT);
 }
@@ -204,9 +226,10 @@ static void promotion_deferred(struct kunit *test)
 static void promotion_failure(struct kunit *test)
 {
 	static const struct promotion unmovable = {
-		"unmovable, order 3", UNMOV, 3, true, SCENE_PB(0)
+		.request_type = UNMOV, .order = 3, .nofragment = true,
 	};
 	struct scene_run run = request(&unmovable);
+	const struct watch_event *begin, *defer;
 	struct zone *zone = scene_zone();
 
 	require_nofragment(test);
@@ -216,10 +239,12 @@ static void promotion_failure(struct kunit *test)
 	scene_place_scanner(zone, zone->zone_start_pfn);
 	scene_direct_compact(test, &run);
 
-	KUNIT_ASSERT_NOT_NULL_MSG(test, watch_first(run.watch, WATCH_BEGIN), "compaction did not run");
-	KUNIT_ASSERT_NOT_NULL_MSG(test, watch_first(run.watch, WATCH_DEFER), "compaction did not fail");
-	KUNIT_EXPECT_EQ(test, watch_first(run.watch, WATCH_DEFER)->order, pageblock_order);
-	KUNIT_EXPECT_EQ(test, watch_first(run.watch, WATCH_BEGIN)->order, pageblock_order);
+	begin = watch_first(run.watch, WATCH_BEGIN);
+	defer = watch_first(run.watch, WATCH_DEFER);
+	KUNIT_ASSERT_NOT_NULL_MSG(test, begin, "compaction did not run");
+	KUNIT_ASSERT_NOT_NULL_MSG(test, defer, "compaction did not fail");
+	KUNIT_EXPECT_EQ(test, begin->order, pageblock_order);
+	KUNIT_EXPECT_EQ(test, defer->order, pageblock_order);
 }
 
 /* Compaction counts as fs reclaim, when the request may enter filesystems. */
@@ -231,9 +256,11 @@ struct annotation {
 };
 
 static const struct annotation annotations[] = {
-	{ "GFP_KERNEL, order 0", GFP_KERNEL, 0, true },
-	{ "GFP_KERNEL, order 3", GFP_KERNEL, 3, true },
-	{ "GFP_NOFS, order 3", GFP_NOFS, 3, false },
+	{ .name = "GFP_KERNEL, order 0", .gfp = GFP_KERNEL, .order = 0,
+	  .held = true },
+	{ .name = "GFP_KERNEL, order 3", .gfp = GFP_KERNEL, .order = 3,
+	  .held = true },
+	{ .name = "GFP_NOFS, order 3", .gfp = GFP_NOFS, .order = 3 },
 };
 
 static void annotation_desc(const struct annotation *a, char *desc)
@@ -281,6 +308,7 @@ static struct kunit_suite promotion_suite = {
 	.suite_exit = scene_suite_exit,
 	.test_cases = promotion_cases,
 };
+
 kunit_test_suite(promotion_suite);
 
 MODULE_DESCRIPTION("KUnit tests for order promotion under defrag_mode");
