@@ -442,8 +442,7 @@ static void capture_though_skipped(struct kunit *test)
 	memset(page_address(block->page), 0xa5, PAGE_SIZE << 4);
 	scene_save_defer_state(test, block->zone);
 	scene_set_int(test, reach_extfrag_threshold(), 1000);
-	scene_fragment_zone(test, block->zone);
-	scene_direct_compact(test, &run);
+	scene_compact_fragmented(test, block->zone, block->pfn, &run);
 
 	suitable = watch_first(run.watch, WATCH_SUITABLE);
 	KUNIT_ASSERT_NOT_NULL(test, suitable);
@@ -567,12 +566,10 @@ static void capture_end_to_end(struct kunit *test)
 	if (!ALLOC_NOFRAGMENT)
 		kunit_skip(test, "ALLOC_NOFRAGMENT is 0 without CONFIG_ZONE_DMA32");
 	scene_save_defer_state(test, block->zone);
-	scene_fragment_zone(test, block->zone);
 	scene_plant_movable(test, block, 4, 4);
 	scene_set_type(block, w->block_type);
 	/* Start right there: elsewhere an interrupt's page may be captured. */
-	scene_place_scanner(block->zone, block->pfn + 4);
-	scene_direct_compact(test, &run);
+	scene_compact_fragmented(test, block->zone, block->pfn + 4, &run);
 
 	KUNIT_ASSERT_NOT_NULL(test, watch_first(run.watch, WATCH_TRY_TO_COMPACT));
 	KUNIT_EXPECT_EQ_MSG(test, watch_first(run.watch, WATCH_TRY_TO_COMPACT)->order,
@@ -611,8 +608,7 @@ static void capture_zone_by_zone(struct kunit *test)
 	scene_save_defer_state(test, movable);
 	scene_set_int(test, reach_extfrag_threshold(), 1000);
 	scene_fragment_zone(test, zone);
-	scene_fragment_zone(test, movable);
-	scene_direct_compact(test, &run);
+	scene_compact_fragmented(test, movable, movable->zone_start_pfn, &run);
 
 	for (i = 0; i < run.watch->nr; i++) {
 		const struct watch_event *event = &run.watch->events[i];

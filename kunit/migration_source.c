@@ -373,10 +373,9 @@ static void source_settings(struct kunit *test)
 
 	scene_save_defer_state(test, zone);
 	/* A scan from the start of the zone would count as a whole one. */
-	scene_place_scanner(zone, zone_end_pfn(zone) - pageblock_nr_pages);
 	zone->compact_init_migrate_pfn = zone->zone_start_pfn;
-	scene_fragment_zone(test, zone);
-	scene_direct_compact(test, &run);
+	scene_compact_fragmented(test, zone,
+				 zone_end_pfn(zone) - pageblock_nr_pages, &run);
 
 	begin = watch_first(run.watch, WATCH_BEGIN);
 	KUNIT_ASSERT_NOT_NULL_MSG(test, begin, "compaction did not run");
@@ -452,7 +451,6 @@ static void source_end_to_end(struct kunit *test)
 	};
 
 	scene_save_defer_state(test, zone);
-	scene_fragment_zone(test, zone);
 	scene_plant_movable(test, block, PLANTED_AT, NR_PLANTED);
 	scene_set_type(block, e->block_type);
 	/* Async compaction leaves a block alone that has a page it cannot move. */
@@ -460,8 +458,7 @@ static void source_end_to_end(struct kunit *test)
 	KUNIT_ASSERT_EQ_MSG(test, nr_still_there(block), NR_PLANTED,
 			    "planted pages are on the LRU");
 	/* Not at the start of a block, from where the scanner may jump away. */
-	scene_place_scanner(zone, block->pfn + PLANTED_AT);
-	scene_direct_compact(test, &run);
+	scene_compact_fragmented(test, zone, block->pfn + PLANTED_AT, &run);
 
 	KUNIT_ASSERT_NOT_NULL_MSG(test, watch_first(run.watch, WATCH_BEGIN),
 				  "compaction did not run");

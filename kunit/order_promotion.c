@@ -235,9 +235,7 @@ static void promotion_failure(struct kunit *test)
 	require_nofragment(test);
 	scene_save_defer_state(test, zone);
 	zone->compact_order_failed = MAX_PAGE_ORDER + 1;
-	scene_fragment_zone(test, zone);
-	scene_place_scanner(zone, zone->zone_start_pfn);
-	scene_direct_compact(test, &run);
+	scene_compact_fragmented(test, zone, zone->zone_start_pfn, &run);
 
 	begin = watch_first(run.watch, WATCH_BEGIN);
 	defer = watch_first(run.watch, WATCH_DEFER);

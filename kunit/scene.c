@@ -489,6 +489,32 @@ void scene_fragment_zone(struct kunit *test, struct zone *zone)
 }
 EXPORT_SYMBOL_IF_KUNIT(scene_fragment_zone);
 
+/**
+ * scene_compact_fragmented() - scene_direct_compact() in a fragmented zone
+ * @test: case; skipped if the zone cannot be kept fragmented
+ * @zone: the zone to fragment
+ * @pfn: where the migration scanner starts, see scene_place_scanner()
+ * @run: the request, and what came of it
+ *
+ * A block that gets free just before the request would serve it without any
+ * compaction, so it is tried again then.
+ */
+void scene_compact_fragmented(struct kunit *test, struct zone *zone,
+			      unsigned long pfn, struct scene_run *run)
+{
+	int tries;
+
+	for (tries = 0; tries < 3; tries++) {
+		scene_fragment_zone(test, zone);
+		scene_place_scanner(zone, pfn);
+		scene_direct_compact(test, run);
+		if (watch_first(run->watch, WATCH_SUITABLE))
+			return;
+	}
+	kunit_skip(test, "free blocks keep appearing");
+}
+EXPORT_SYMBOL_IF_KUNIT(scene_compact_fragmented);
+
 struct planted {
 	struct scene_block *block;
 	struct file *file;

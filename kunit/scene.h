@@ -126,6 +126,8 @@ void scene_in_user_task(struct kunit *test, int (*fn)(void *arg), void *arg);
 void scene_save_defer_state(struct kunit *test, struct zone *zone);
 void scene_set_int(struct kunit *test, int *where, int value);
 void scene_place_scanner(struct zone *zone, unsigned long pfn);
+void scene_compact_fragmented(struct kunit *test, struct zone *zone,
+			      unsigned long pfn, struct scene_run *run);
 void scene_fragment_zone(struct kunit *test, struct zone *zone);
 void scene_plant_movable(struct kunit *test, struct scene_block *block,
 			 unsigned long offset, unsigned int nr);
