@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# The commands of the test bed; each does its own set-up. kbuild reads Kbuild,
+# never this file.
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+tools := $(CURDIR)/tools
+
+.PHONY: help run test mutants check harness prepare build print-tree print-kernel \
+	modules clean clean-cache
+
+help:
+	@echo 'make run           fragment memory in a Linux 7.2 guest, compact it, print the report'
+	@echo 'make test          KUnit suites, debugfs knobs and the runner itself'
+	@echo 'make mutants       try wrong kernels on the suites'
+	@echo 'make check         shellcheck, checkpatch, licences'
+	@echo 'make harness       all tests of the tools'
+	@echo 'make prepare       only get and patch the kernel source'
+	@echo 'make build         only build both kernels and fragbed.ko'
+	@echo 'make -s print-tree, make -s print-kernel'
+	@echo '                   the prepared tree, the kernel image of the lane uml'
+	@echo 'make modules [KDIR=DIR] [O=DIR] [LLVM=1]'
+	@echo '                   fragbed.ko for the running kernel or the one in KDIR'
+	@echo 'make clean         delete build/'
+	@echo 'make clean-cache   delete sources, trees and builds in the cache'
+	@echo
+	@echo 'KERNEL_SRC=TREE or TARBALL   test this Linux 7.2 source'
+	@echo 'FRAGBED_CACHE=DIR            instead of ~/.cache/fragbed'
+	@echo 'FRAGBED_UPDATE=1             look for a newer point release'
+	@echo 'FRAGBED_NO_INSTALL=1         never install packages'
+
+run:
+	@$(tools)/run.sh
+
+test:
+	@$(tools)/test.sh
+
+mutants:
+	@$(tools)/mutants.py $(if $(ONLY),--only '$(ONLY)')
+
+check:
+	@$(tools)/check.sh
+
+harness:
+	@$(tools)/harness-test.sh
+
+prepare:
+	@$(tools)/prepare.sh >/dev/null
+
+build:
+	@$(tools)/build.sh uml >/dev/null
+	@$(tools)/build.sh uml-small-blocks >/dev/null
+
+print-tree:
+	@$(tools)/prepare.sh
+
+print-kernel:
+	@$(tools)/build.sh uml
+
+# O keeps the build out of this folder; kernels before 6.13 do not know MO and
+# build here.
+modules:
+	$(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(O),MO=$(abspath $(O))) $(if $(LLVM),LLVM=$(LLVM)) modules
+
+clean:
+	rm -rf build
+
+clean-cache:
+	@$(tools)/clean-cache.sh

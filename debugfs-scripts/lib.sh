@@ -1,0 +1,251 @@
+# shellcheck shell=sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# What the guest scripts share. POSIX sh, runs under dash and busybox ash.
+#
+#   need TEST... -- REASON      a requirement; all that fail are told at once
+#   check_needs                 exits 4 if any need was not met
+#   at_exit COMMAND             undo, run last-in first-out when the script ends
+#   setting PATH VALUE          write a system setting, restored at the end
+#   log_mark, log_check         the kernel log since the mark is clean, or fails
+#   load_module, unload_module  fragbed.ko
+#   knob FILE LINE              write a knob; $knob_errno says what came back
+#   fact FILE NAME              the value of one "name value" line
+#   pass, fail, skip DESC       one KTAP line each; finish exits with the truth
+
+FRAGBED_DIR=/sys/kernel/debug/fragbed
+LC_ALL=C
+export LC_ALL
+
+say() { printf '# %s\n' "$*"; }
+
+# --- undo ------------------------------------------------------------------
+
+lib_undo=
+lib_newline='
+'
+
+at_exit() { lib_undo="$1$lib_newline$lib_undo"; }
+
+lib_run_undo() {
+	lib_status=$?
+	trap - EXIT
+	trap '' INT TERM HUP
+	eval "$lib_undo"
+	exit "$lib_status"
+}
+
+trap lib_run_undo EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+trap 'exit 129' HUP
+
+# --- requirements ----------------------------------------------------------
+
+lib_missing=
+
+# need TEST... -- REASON...
+need() {
+	lib_test=
+	while [ "$1" != -- ]; do
+		lib_test="$lib_test '$1'"
+		shift
+	done
+	shift
+	eval "$lib_test" >/dev/null 2>&1 || lib_missing="$lib_missing$*$lib_newline"
+}
+
+check_needs() {
+	[ -n "$lib_missing" ] || return 0
+	printf '%s' "$lib_missing" | while IFS= read -r lib_reason; do
+		say "SKIP: $lib_reason"
+	done
+	exit 4
+}
+
+# refuse REASON: this run cannot count, for a reason found on the way.
+refuse() {
+	say "SKIP: $*"
+	exit 4
+}
+
+have_feature() { [ "$(fact caps "$1")" = yes ]; }
+
+# --- settings --------------------------------------------------------------
+
+lib_saved=
+
+# setting PATH VALUE: the value before the first write comes back at the end.
+setting() {
+	case " $lib_saved " in
+	*" $1 "*) ;;
+	*)
+		lib_old=$(cat "$1") || return 1
+		lib_saved="$lib_saved $1"
+		at_exit "echo '$lib_old' >'$1'"
+		;;
+	esac
+	echo "$2" >"$1"
+}
+
+# --- kernel log ------------------------------------------------------------
+
+lib_mark=
+lib_trouble='WARNING: |BUG: |BUG at|kernel BUG|Oops|Bad page|INFO: (possible|lockdep|task|rcu|inconsistent|suspicious)|possible (circular|recursive|irq)|suspicious RCU|page allocation failure|kmemleak: [0-9]+ new|chunks leaked|Call Trace'
+lib_kmemleak=/sys/kernel/debug/kmemleak
+
+log_mark() {
+	lib_mark="fragbed-mark-$$-$(cut -d' ' -f1 /proc/uptime)"
+	echo "$lib_mark" >/dev/kmsg
+}
+
+log_since_mark() { dmesg | sed -n "/$lib_mark/,\$p" | sed 1d; }
+
+# Off by default in our kernel (kmemleak=on turns it on): nothing to scan then.
+kmemleak_scan() {
+	[ -w $lib_kmemleak ] || return 0
+	echo scan >$lib_kmemleak 2>/dev/null || return 0
+	# Objects younger than five seconds are not reported.
+	sleep 6
+	echo scan >$lib_kmemleak 2>/dev/null
+}
+
+# Prints the trouble found and fails if there is any.
+log_check() {
+	kmemleak_scan
+	log_since_mark >"${TMPDIR:-/tmp}/fragbed-log"
+	if ! dmesg | grep -q "$lib_mark"; then
+		say "the kernel log was overwritten since its mark"
+		return 1
+	fi
+	lib_found=$(grep -E "$lib_trouble" "${TMPDIR:-/tmp}/fragbed-log") || return 0
+	say "the kernel log has:"
+	printf '%s\n' "$lib_found" | sed 's/^/#   /'
+	return 1
+}
+
+# --- the module ------------------------------------------------------------
+
+module_loaded() { grep -q '^fragbed ' /proc/modules; }
+
+load_module() {
+	module_loaded && return 0
+	insmod "${FRAGBED_MODULE:?path of fragbed.ko}" || return 1
+	at_exit 'module_loaded && unload_module'
+}
+
+unload_module() { rmmod fragbed; }
+
+# --- knobs -----------------------------------------------------------------
+
+knob_errno=
+
+lib_errno_name() {
+	case $1 in
+	*"Invalid argument"*) echo EINVAL ;;
+	*"No such device or address"*) echo ENXIO ;;
+	*"Device or resource busy"* | *"Resource busy"*) echo EBUSY ;;
+	*"Interrupted system call"*) echo EINTR ;;
+	*"Cannot allocate memory"* | *"Out of memory"*) echo ENOMEM ;;
+	*"Operation not supported"* | *"Not supported"*) echo EOPNOTSUPP ;;
+	*"No space left on device"*) echo ENOSPC ;;
+	*"Argument list too long"*) echo E2BIG ;;
+	*"Permission denied"*) echo EACCES ;;
+	*"Operation not permitted"*) echo EPERM ;;
+	*) echo "unknown (${1:-no message})" ;;
+	esac
+}
+
+# Starting a program is the dearest thing a script does in UML, so the shell
+# itself writes if it tells errnos apart. dash does not: "I/O error" is all it
+# has. Not printf: that of busybox is a success even if the write was refused.
+lib_error=${TMPDIR:-/tmp}/fragbed-error.$$
+at_exit "rm -f '$lib_error'"
+lib_echo='echo'
+{ echo x >/dev/full; } 2>"$lib_error"
+grep -q 'No space left' "$lib_error" || lib_echo='busybox echo'
+
+# knob FILE LINE: one write; sets knob_errno to OK or to the errno's name.
+knob() {
+	if { $lib_echo "$2" >"$FRAGBED_DIR/$1"; } 2>"$lib_error"; then
+		knob_errno=OK
+		return 0
+	fi
+	knob_errno=$(lib_errno_name "$(cat "$lib_error")")
+	return 1
+}
+
+# must_knob FILE LINE: as knob, and ends the script if it fails.
+must_knob() {
+	knob "$1" "$2" && return 0
+	say "$1: '$2' failed with $knob_errno"
+	log_since_mark | grep "fragbed: " | tail -n 1 | sed 's/^/# /'
+	exit 1
+}
+
+fact() {
+	while read -r lib_name lib_value; do
+		[ "$lib_name" = "$2" ] || continue
+		echo "$lib_value"
+		return 0
+	done <"$FRAGBED_DIR/$1"
+	return 1
+}
+
+free_pages() {
+	lib_page_kb=$(($(fact caps page_size) / 1024))
+	# Reading the map drains the per-cpu lists.
+	head -n 1 "$FRAGBED_DIR/map" >/dev/null
+	echo $(($(sed -n 's/^MemFree: *\([0-9]*\) kB/\1/p' /proc/meminfo) / lib_page_kb))
+}
+
+# --- KTAP ------------------------------------------------------------------
+
+lib_passed=0
+lib_failed=0
+lib_skipped=0
+
+ktap_start() { echo 'KTAP version 1'; }
+
+lib_number() { echo $((lib_passed + lib_failed + lib_skipped)); }
+
+pass() {
+	lib_passed=$((lib_passed + 1))
+	echo "ok $(lib_number) - $1"
+}
+
+fail() {
+	lib_failed=$((lib_failed + 1))
+	echo "not ok $(lib_number) - $1"
+}
+
+skip() {
+	lib_skipped=$((lib_skipped + 1))
+	echo "ok $(lib_number) - $1 # SKIP $2"
+}
+
+# expect DESC TEST...: pass or fail by the exit status of the test.
+expect() {
+	lib_desc=$1
+	shift
+	if "$@"; then
+		pass "$lib_desc"
+	else
+		fail "$lib_desc"
+	fi
+}
+
+# finish EXPECTED: the plan, the counts, and an exit status that is true. Ran
+# another number of cases than expected: something was lost on the way.
+finish() {
+	echo "1..$(lib_number)"
+	echo "# $lib_passed passed, $lib_failed failed, $lib_skipped skipped"
+	[ "$(lib_number)" -eq "$1" ] || {
+		say "expected $1 cases, ran $(lib_number)"
+		lib_failed=$((lib_failed + 1))
+	}
+	echo "$lib_passed $lib_failed $lib_skipped" >"${FRAGBED_COUNTS:-/dev/null}"
+	[ "$lib_failed" -eq 0 ] || exit 1
+	[ "$lib_passed" -gt 0 ] || exit 4
+	exit 0
+}

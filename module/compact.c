@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0
+/* compact/: one direct compaction by the writing task, and what it did. */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/compaction.h>
+#include <linux/kernel.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/vmstat.h>
+
+#include "fragbed.h"
+
+#define RUN_KNOB "compact/run"
+
+enum { RUN_ORDER, RUN_TYPE, RUN_NODE, RUN_PRIO, RUN_NOFRAGMENT, NR_RUN_KEYS };
+
+static const char *const prio_words[] = {
+	[COMPACT_PRIO_SYNC_FULL] = "sync-full",
+	[COMPACT_PRIO_SYNC_LIGHT] = "sync-light",
+	[COMPACT_PRIO_ASYNC] = "async",
+	NULL,
+};
+
+static const char *const nofragment_words[] = {
+	[FRAGBED_NOFRAGMENT_DEFAULT] = "default",
+	[FRAGBED_NOFRAGMENT_OFF] = "off",
+	[FRAGBED_NOFRAGMENT_ON] = "on",
+	NULL,
+};
+
+static const int migratetypes[] = {
+	[FRAGBED_UNMOVABLE] = MIGRATE_UNMOVABLE,
+	[FRAGBED_MOVABLE] = MIGRATE_MOVABLE,
+	[FRAGBED_RECLAIMABLE] = MIGRATE_RECLAIMABLE,
+};
+
+/* The counters worth a delta, by the names /proc/vmstat gives them. */
+static const struct {
+	const char *name;
+	enum vm_event_item item;
+} events[] = {
+	{ "compact_migrate_scanned", COMPACTMIGRATE_SCANNED },
+	{ "compact_free_scanned", COMPACTFREE_SCANNED },
+	{ "compact_isolated", COMPACTISOLATED },
+	{ "compact_stall", COMPACTSTALL },
+	{ "compact_fail", COMPACTFAIL },
+	{ "compact_success", COMPACTSUCCESS },
+	{ "compact_daemon_wake", KCOMPACTD_WAKE },
+	{ "compact_daemon_migrate_scanned", KCOMPACTD_MIGRATE_SCANNED },
+	{ "compact_daemon_free_scanned", KCOMPACTD_FREE_SCANNED },
+	{ "pgmigrate_success", PGMIGRATE_SUCCESS },
+	{ "pgmigrate_fail", PGMIGRATE_FAIL },
+};
+
+/* The state a compaction can change, system-wide counters and one node. */
+struct compact_snapshot {
+	unsigned long events[ARRAY_SIZE(events)];
+	unsigned long free_pages;
+	unsigned long free_blocks;
+	unsigned int index;		/* permille, at the order asked for */
+};
+
+/* Everything compact/last tells. */
+struct compact_record {
+	struct fragbed_compact_request request;
+	enum fragbed_type type;
+	struct fragbed_compact_report report;
+	struct compact_snapshot before;
+	struct compact_snapshot after;
+};
+
+static DEFINE_SPINLOCK(last_lock);
+static struct compact_record last;	/* last_lock */
+static bool have_last;			/* last_lock */
+
+static int take_snapshot(struct compact_snapshot *snapshot, int nid,
+			 unsigned int order)
+{
+	unsigned long *all;
+	size_t i;
+
+	all = kcalloc(NR_VM_EVENT_ITEMS, sizeof(*all), GFP_KERNEL);
+	if (!all)
+		return -ENOMEM;
+	fragbed_drain_free_pages();
+	all_vm_events(all);
+	for (i = 0; i < ARRAY_SIZE(events); i++)
+		snapshot->events[i] = all[events[i].item];
+	kfree(all);
+	snapshot->free_pages = fragbed_free_pages(nid);
+	snapshot->free_blocks = fragbed_free_blocks(nid);
+	snapshot->index = fragbed_unusable_index(nid, order);
+	return 0;
+}
+
+static int parse_run(char *line, struct compact_record *record)
+{
+	struct fragbed_key keys[NR_RUN_KEYS] = {
+		[RUN_ORDER] = { "order", FRAGBED_NUMBER, 0, MAX_PAGE_ORDER,
+				.required = true },
+		[RUN_TYPE] = { "type", FRAGBED_WORD, .required = true,
+			       .words = fragbed_type_words },
+		[RUN_NODE] = { "node", FRAGBED_NUMBER, 0, INT_MAX },
+		[RUN_PRIO] = { "prio", FRAGBED_WORD, .words = prio_words,
+			       .value = DEF_COMPACT_PRIORITY },
+		[RUN_NOFRAGMENT] = { "nofragment", FRAGBED_WORD,
+				     .words = nofragment_words,
+				     .value = FRAGBED_NOFRAGMENT_DEFAULT },
+	};
+	int ret = fragbed_keys_parse(RUN_KNOB, line, keys, NR_RUN_KEYS);
+
+	if (!ret)
+		ret = fragbed_node_check(RUN_KNOB, &keys[RUN_NODE]);
+	if (ret)
+		return ret;
+	record->type = keys[RUN_TYPE].value;
+	record->request = (struct fragbed_compact_request) {
+		.order = keys[RUN_ORDER].value,
+		.migratetype = migratetypes[record->type],
+		.nid = keys[RUN_NODE].value,
+		.prio = keys[RUN_PRIO].value,
+		.nofragment = keys[RUN_NOFRAGMENT].value,
+	};
+	return 0;
+}
+
+/* Runs in the writer, never in a worker: a kernel thread cannot capture. */
+static int compact_and_record(struct compact_record *record)
+{
+	struct fragbed_compact_request *request = &record->request;
+	int ret;
+
+	ret = take_snapshot(&record->before, request->nid, request->order);
+	if (ret)
+		return ret;
+	ret = fragbed_direct_compact(request, &record->report);
+	if (ret)
+		return ret;
+	return take_snapshot(&record->after, request->nid, request->order);
+}
+
+/**
+ * fragbed_compact_run() - the verb compact/run
+ * @line: order= type= [node=] [prio=] [nofragment=]
+ *
+ * Context: may sleep; the writing task compacts.
+ * Return: 0, -EINVAL malformed or out of range, -ENXIO no such node, -ENOMEM,
+ * -EOPNOTSUPP the kernel lacks it.
+ */
+int fragbed_compact_run(char *line)
+{
+	struct compact_record *record = kzalloc(sizeof(*record), GFP_KERNEL);
+	int ret;
+
+	if (!record)
+		return -ENOMEM;
+	ret = parse_run(line, record);
+	if (!ret)
+		ret = compact_and_record(record);
+	if (!ret) {
+		spin_lock(&last_lock);
+		last = *record;
+		have_last = true;
+		spin_unlock(&last_lock);
+	}
+	kfree(record);
+	return ret;
+}
+
+static void show_request(struct seq_file *m, const struct compact_record *r)
+{
+	seq_printf(m, "order %u\ntype %s\nnode %d\nprio %s\nnofragment %s\n",
+		   r->request.order, fragbed_type_words[r->type],
+		   r->request.nid, prio_words[r->request.prio],
+		   nofragment_words[r->request.nofragment]);
+}
+
+static void show_report(struct seq_file *m,
+			const struct fragbed_compact_report *report)
+{
+	seq_printf(m, "result %d\nresult_name %s\nentered %d\ncompact_order %d\n",
+		   report->result, fragbed_compact_result_name(report->result),
+		   report->entered, report->compact_order);
+	seq_printf(m, "got_page %d\ncaptured %d\ndeferred %u\nzones %u\n",
+		   report->got_page, report->captured, report->deferred,
+		   report->zones);
+	seq_printf(m, "isolated %lu\nmoved %lu\nmigrate_scanned %lu\nns %llu\n",
+		   report->isolated, report->moved, report->migrate_scanned,
+		   report->ns);
+}
+
+static void show_deltas(struct seq_file *m, const struct compact_record *r)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(events); i++)
+		seq_printf(m, "delta_%s %lu\n", events[i].name,
+			   r->after.events[i] - r->before.events[i]);
+	seq_printf(m, "free_pages_before %lu\nfree_pages_after %lu\n",
+		   r->before.free_pages, r->after.free_pages);
+	seq_printf(m, "free_blocks_before %lu\nfree_blocks_after %lu\n",
+		   r->before.free_blocks, r->after.free_blocks);
+	seq_printf(m, "index_before %u\nindex_after %u\n", r->before.index,
+		   r->after.index);
+}
+
+/**
+ * fragbed_compact_last_show() - figures of the last compact/run
+ * @m: where to
+ * @unused: none
+ *
+ * Context: may sleep, takes last_lock.
+ * Return: 0 or -ENOMEM.
+ */
+int fragbed_compact_last_show(struct seq_file *m, void *unused)
+{
+	struct compact_record *record = kmalloc(sizeof(*record), GFP_KERNEL);
+	bool have;
+
+	if (!record)
+		return -ENOMEM;
+	spin_lock(&last_lock);
+	*record = last;
+	have = have_last;
+	spin_unlock(&last_lock);
+	if (have) {
+		show_request(m, record);
+		show_report(m, &record->report);
+		show_deltas(m, record);
+	} else {
+		seq_puts(m, "result_name none\n");
+	}
+	kfree(record);
+	return 0;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Everything that differs between kernels: what older ones spell otherwise,
+ * and what a kernel without the fragbed series cannot do.
+ */
+#ifndef FRAGBED_COMPAT_H
+#define FRAGBED_COMPAT_H
+
+#include <linux/errno.h>
+#include <linux/mm.h>
+#include <linux/mmzone.h>
+#include <linux/printk.h>
+#include <linux/seq_file.h>
+#include <linux/shmem_fs.h>
+#include <linux/shrinker.h>
+
+#if __has_include("linux/fragbed.h")
+#include <linux/fragbed.h>
+#endif
+
+/* As in 6.1; 6.4 to 6.7, where MAX_ORDER meant the largest, are not served. */
+#ifndef MAX_PAGE_ORDER
+#define MAX_PAGE_ORDER (MAX_ORDER - 1)
+#endif
+
+#ifndef NR_PAGE_ORDERS
+#define NR_PAGE_ORDERS (MAX_PAGE_ORDER + 1)
+#endif
+
+/* VMA flags became a type of their own in 7.0. */
+#ifdef EMPTY_VMA_FLAGS
+#define FRAGBED_NORESERVE mk_vma_flags(VMA_NORESERVE_BIT)
+#else
+#define FRAGBED_NORESERVE VM_NORESERVE
+#endif
+
+/* Shrinkers are allocated since 6.7; before, the owner holds the structure. */
+#ifndef SHRINKER_ALLOCATED
+static struct shrinker fragbed_old_shrinker __maybe_unused;
+
+static inline struct shrinker *shrinker_alloc(unsigned int flags,
+					      const char *fmt, ...)
+{
+	fragbed_old_shrinker.seeks = DEFAULT_SEEKS;
+	return &fragbed_old_shrinker;
+}
+
+static inline void shrinker_register(struct shrinker *shrinker)
+{
+	if (register_shrinker(shrinker, "fragbed"))
+		pr_warn("no shrinker: reclaimable holds are not given back\n");
+}
+
+static inline void shrinker_free(struct shrinker *shrinker)
+{
+	unregister_shrinker(shrinker);
+}
+#endif
+
+#if IS_ENABLED(CONFIG_FRAGBED)
+#define FRAGBED_HAVE_CORE true
+int fragbed_compact_run(char *line);
+int fragbed_compact_last_show(struct seq_file *m, void *unused);
+#else
+#define FRAGBED_HAVE_CORE false
+
+static inline void fragbed_drain_free_pages(void)
+{
+}
+
+static inline int fragbed_pageblock_type(const struct page *page)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int fragbed_compact_run(char *line)
+{
+	pr_warn("compact/run: this kernel was built without CONFIG_FRAGBED\n");
+	return -EOPNOTSUPP;
+}
+
+static inline int fragbed_compact_last_show(struct seq_file *m, void *unused)
+{
+	return -EOPNOTSUPP;
+}
+#endif
+
+#endif /* FRAGBED_COMPAT_H */

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Single chunks of pages by type. Nothing here goes below the high watermarks:
+ * a test bed must not push the machine it runs on into reclaim or OOM.
+ */
+#include <linux/atomic.h>
+#include <linux/bits.h>
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/pagemap.h>
+#include <linux/sizes.h>
+
+#include "fragbed.h"
+
+/* A node keeps 1/64 of its pages on top of its high watermarks. */
+#define MARGIN_SHIFT 6
+
+/* Room for 2^28 pages in a shmem file, more than any one set may hold. */
+#define SHMEM_PAGES BIT(28)
+
+static atomic_long_t chunks_held;
+
+/**
+ * fragbed_spare_pages() - pages that may be taken without harm
+ * @nid: node with memory
+ * @gfp: tells which of its zones count
+ *
+ * Context: any. Lockless, so off by what per-cpu counters hold back.
+ * Return: pages, 0 if there are none to spare.
+ */
+unsigned long fragbed_spare_pages(int nid, gfp_t gfp)
+{
+	unsigned long spare = 0, margin = 0;
+	enum zone_type i;
+
+	for (i = 0; i <= gfp_zone(gfp); i++) {
+		struct zone *zone = &NODE_DATA(nid)->node_zones[i];
+		unsigned long free, keep;
+
+		if (!populated_zone(zone))
+			continue;
+		free = zone_page_state(zone, NR_FREE_PAGES);
+		keep = high_wmark_pages(zone);
+		spare += free > keep ? free - keep : 0;
+		margin += zone_managed_pages(zone) >> MARGIN_SHIFT;
+	}
+	return spare > margin ? spare - margin : 0;
+}
+
+/**
+ * fragbed_node_pages() - pages the allocator manages on a node
+ * @nid: node with memory
+ *
+ * Context: any.
+ * Return: pages.
+ */
+unsigned long fragbed_node_pages(int nid)
+{
+	unsigned long pages = 0;
+	int i;
+
+	for (i = 0; i < MAX_NR_ZONES; i++)
+		pages += zone_managed_pages(&NODE_DATA(nid)->node_zones[i]);
+	return pages;
+}
+
+/**
+ * fragbed_gfp() - how pages of a type are asked for
+ * @type: what the pages are for
+ *
+ * Context: any.
+ * Return: flags that never warn, retry or dip into reserves.
+ */
+gfp_t fragbed_gfp(enum fragbed_type type)
+{
+	const gfp_t polite = __GFP_NORETRY | __GFP_NOWARN | __GFP_NOMEMALLOC;
+
+	switch (type) {
+	case FRAGBED_MOVABLE:
+		return GFP_HIGHUSER_MOVABLE | polite;
+	case FRAGBED_RECLAIMABLE:
+		return GFP_KERNEL | __GFP_RECLAIMABLE | polite;
+	default:
+		return GFP_KERNEL | polite;
+	}
+}
+
+/**
+ * fragbed_chunk_alloc() - take one chunk if the node can spare it
+ * @nid: the only node to take it from
+ * @gfp: from fragbed_gfp(), reclaim bits may be cleared
+ * @order: order of the chunk
+ *
+ * Context: may sleep unless @gfp lacks the reclaim bits.
+ * Return: the chunk, not compound, or NULL.
+ */
+struct page *fragbed_chunk_alloc(int nid, gfp_t gfp, unsigned int order)
+{
+	struct page *page;
+
+	if (fragbed_spare_pages(nid, gfp) < (1UL << order))
+		return NULL;
+	page = alloc_pages_node(nid, gfp | __GFP_THISNODE, order);
+	if (page)
+		atomic_long_inc(&chunks_held);
+	return page;
+}
+
+/**
+ * fragbed_chunk_free() - give a chunk back
+ * @page: from fragbed_chunk_alloc(), or one page of a split chunk
+ * @order: its order
+ *
+ * Context: any the page allocator can be called from.
+ */
+void fragbed_chunk_free(struct page *page, unsigned int order)
+{
+	atomic_long_dec(&chunks_held);
+	__free_pages(page, order);
+}
+
+/**
+ * fragbed_chunk_split() - make single pages of a chunk
+ * @page: from fragbed_chunk_alloc()
+ * @order: its order
+ *
+ * Each page is then given back by itself with order 0.
+ *
+ * Context: any.
+ */
+void fragbed_chunk_split(struct page *page, unsigned int order)
+{
+	split_page(page, order);
+	atomic_long_add((1L << order) - 1, &chunks_held);
+}
+
+/**
+ * fragbed_chunks_held() - how many chunks are out
+ *
+ * Context: any.
+ * Return: 0 once everything was given back.
+ */
+long fragbed_chunks_held(void)
+{
+	return atomic_long_read(&chunks_held);
+}
+
+/**
+ * fragbed_shmem_open() - a home for pages that can truly migrate
+ *
+ * Context: may sleep.
+ * Return: an unlinked, unaccounted shmem file or an ERR_PTR.
+ */
+struct file *fragbed_shmem_open(void)
+{
+	return shmem_file_setup("fragbed", (loff_t)SHMEM_PAGES << PAGE_SHIFT,
+				FRAGBED_NORESERVE);
+}
+
+/**
+ * fragbed_shmem_close() - give all pages of a file back
+ * @file: from fragbed_shmem_open()
+ *
+ * fput() alone would leave the freeing to the end of the system call; the
+ * pages must be back when a knob says so.
+ *
+ * Context: may sleep.
+ */
+void fragbed_shmem_close(struct file *file)
+{
+	shmem_truncate_range(file_inode(file), 0, -1);
+	fput(file);
+}
+
+/**
+ * fragbed_shmem_take() - fill one index of a file
+ * @file: from fragbed_shmem_open()
+ * @index: page index within it
+ * @gfp: from fragbed_gfp(FRAGBED_MOVABLE), reclaim bits may be cleared
+ * @pagep: the page, for its pfn and node only: no reference is left behind,
+ *	   since that would pin it
+ *
+ * Does not look at watermarks: the caller does, once per batch.
+ *
+ * Context: may sleep.
+ * Return: 0, -ENOMEM, -EINTR or what shmem says.
+ */
+int fragbed_shmem_take(struct file *file, pgoff_t index, gfp_t gfp,
+		       struct page **pagep)
+{
+	struct page *page;
+
+	page = shmem_read_mapping_page_gfp(file->f_mapping, index, gfp);
+	if (IS_ERR(page))
+		return PTR_ERR(page);
+	put_page(page);
+	*pagep = page;
+	return 0;
+}
+
+/**
+ * fragbed_shmem_drop() - give some pages of a file back
+ * @file: from fragbed_shmem_open()
+ * @first: first index
+ * @nr: number of pages, at least 1
+ *
+ * Context: may sleep.
+ */
+void fragbed_shmem_drop(struct file *file, pgoff_t first, unsigned long nr)
+{
+	loff_t start = (loff_t)first << PAGE_SHIFT;
+
+	shmem_truncate_range(file_inode(file), start,
+			     start + ((loff_t)nr << PAGE_SHIFT) - 1);
+}
+
+/**
+ * fragbed_shmem_has() - is there a page at this index?
+ * @file: from fragbed_shmem_open()
+ * @index: page index within it
+ *
+ * Context: any.
+ * Return: true if there is, swapped out or not.
+ */
+bool fragbed_shmem_has(struct file *file, pgoff_t index)
+{
+	return xa_load(&file->f_mapping->i_pages, index);
+}

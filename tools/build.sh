@@ -1,0 +1,91 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# build.sh LANE [DIR]: builds the lane's kernel and fragbed.ko and prints the
+# path of the kernel image. The module is next to it in fragbed/. With DIR, both
+# are put there as well: the next build of the lane leaves those alone.
+#
+#   FRAGBED_NO_MODULE=1  build only the kernel
+#   LLVM=1  build with clang
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+LANE=${1:-uml}
+check_lane "$LANE"
+
+# The configuration fragments of the lane, which kunit.py merges.
+fragments() {
+	printf '%s\n' "$KERNEL_DIR/configs/uml.config"
+	[ ! -f "$TREE/mm/fragbed/kunit/.kunitconfig" ] || printf '%s\n' "$TREE/mm/fragbed/kunit/.kunitconfig"
+	[ "$LANE" != uml-small-blocks ] || printf '%s\n' "$KERNEL_DIR/configs/small-blocks.config"
+}
+
+# All that decides what the configuration comes out as: the fragments, the
+# compiler and the Kconfig files, which the last configuration has listed.
+config_state() {
+	mapfile -t files < <(fragments)
+	printf 'LLVM=%s\n' "${LLVM:-}"
+	cat "${files[@]}"
+	sed -n 's/^\t\(.*Kconfig[^ ]*\) \\$/\1/p' "$BUILD/include/config/auto.conf.cmd" 2>/dev/null |
+		(cd "$TREE" && xargs -r cat 2>/dev/null) || :
+}
+
+configure() {
+	local args=() file
+	while IFS= read -r file; do
+		args+=("--kunitconfig=$file")
+	done < <(fragments)
+	[ -z "${LLVM:-}" ] || args+=("--make_options=LLVM=$LLVM")
+	run_logged "$LANE: configuring" "$LOGS/config.log" \
+		"$TREE/tools/testing/kunit/kunit.py" config --build_dir="$BUILD" "${args[@]}" || exit 1
+}
+
+# kunit.py's own "build" configures a second time and makes indexes for editors
+# and gdb; when just a file changed that is most of the time.
+in_tree() {
+	make -C "$TREE" ARCH=um O="$BUILD" --no-print-directory -j"$JOBS" ${LLVM:+LLVM="$LLVM"} "$@"
+}
+
+configure_if_needed() {
+	local stamp=$BUILD/fragbed.config.stamp state
+	state=$(config_state | sha256sum)
+	[ ! -f "$BUILD/.config" ] || [ "$(cat "$stamp" 2>/dev/null)" != "$state" ] || return 0
+	configure
+	in_tree -s syncconfig >>"$LOGS/config.log" 2>&1 </dev/null || die "$LANE: see $LOGS/config.log"
+	config_state | sha256sum >"$stamp"
+}
+
+build_kernel() {
+	local before
+	before=$(stat -c %Y "$BUILD/linux" 2>/dev/null || :)
+	run_logged "$LANE: building the kernel" "$LOGS/build.log" in_tree all || exit 1
+	[ -n "$before" ] || say "$LANE: $BUILD/linux"
+}
+
+# A folder of its own for what kbuild makes, so that none of it lands in the
+# repository.
+build_module() {
+	[ -f "$REPO/Kbuild" ] || return 0
+	mkdir -p "$BUILD/$MODULE_SUBDIR"
+	run_logged "$LANE: building fragbed.ko" "$LOGS/module.log" \
+		in_tree M="$REPO" MO="$BUILD/$MODULE_SUBDIR" modules || exit 1
+}
+
+# The linker makes a new image instead of writing into the old one, so a hard
+# link will do.
+hand_out() {
+	ln -f "$BUILD/linux" "$1/linux" 2>/dev/null || cp "$BUILD/linux" "$1/linux"
+	[ ! -f "$BUILD/$MODULE_SUBDIR/fragbed.ko" ] || cp "$BUILD/$MODULE_SUBDIR/fragbed.ko" "$1/"
+}
+
+TREE=$("$TOOLS/prepare.sh")
+KEY=$(basename "$(dirname "$TREE")")
+BUILD=$CACHE/build/$KEY/$LANE
+LOGS=$BUILD/logs
+take_lock "$KEY"
+mkdir -p "$LOGS"
+configure_if_needed
+build_kernel
+[ "${FRAGBED_NO_MODULE:-}" = 1 ] || build_module
+[ -z "${2:-}" ] || hand_out "$2"
+printf '%s\n' "$BUILD/linux"

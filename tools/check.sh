@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# check.sh: shellcheck, checkpatch, Python syntax, licence lines, and nothing in
+# the files that belongs to one machine.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+passed=0 failed=0
+
+# row WHAT COMMAND...: one line; what the command says only if it fails.
+row() {
+	local what=$1 output
+	shift
+	if output=$("$@" 2>&1); then
+		passed=$((passed + 1))
+		printf 'ok %s\n' "$what"
+	else
+		failed=$((failed + 1))
+		printf '%s\nnot ok %s\n' "$output" "$what"
+	fi
+}
+
+# What is in the repository or would be with "git add": path by path.
+our_files() { git -C "$REPO" -c safe.directory='*' ls-files --cached --others --exclude-standard | sort -u | existing; }
+
+existing() {
+	local file
+	while IFS= read -r file; do
+		[ ! -f "$REPO/$file" ] || printf '%s\n' "$file"
+	done
+}
+
+is_shell() {
+	local first=''
+	IFS= read -r first <"$1" || :
+	case $1:$first in
+	*.sh:* | *:'#!/bin/sh'* | *:'#!/bin/bash'*) return 0 ;;
+	esac
+	return 1
+}
+
+# checkpatch knows a kernel tree's ways; here do not apply:
+#   FILE_PATH_CHANGES        the files are new to a tree without our MAINTAINERS entry
+#   EMBEDDED_FILENAME        false alarm on names of suites in comments
+#   LINUX_VERSION_CODE       the module has to build on several kernels
+CHECKPATCH_IGNORE=FILE_PATH_CHANGES,EMBEDDED_FILENAME,LINUX_VERSION_CODE
+
+checkpatch() {
+	"$TREE/scripts/checkpatch.pl" --strict --quiet --no-summary --max-line-length=100 \
+		--ignore="$CHECKPATCH_IGNORE" --root="$TREE" "$@"
+}
+
+# By standard input: a patch that git tracks would be checked as a source file.
+checkpatch_patch() { checkpatch - <"$1"; }
+
+python_syntax() { python3 -c 'import sys; compile(open(sys.argv[1]).read(), sys.argv[1], "exec")' "$1"; }
+
+# Data without comments has nowhere to put the line; a patch carries it in the
+# files it makes.
+needs_licence() {
+	case $1 in
+	*.json | *.patch | */series | LICENSE* | COPYING* | *.golden) return 1 ;;
+	esac
+}
+
+has_licence() { head -n 5 "$1" | grep -q 'SPDX-License-Identifier: GPL-2.0'; }
+
+# Names of package mirrors and folders of the machine that runs this.
+machine_words() {
+	printf '%s\n' "$(dirname "$REPO")/"
+	case ${HOME:-/} in
+	/ | /root) ;;
+	*) printf '%s/\n' "$HOME" ;;
+	esac
+	sed -nE 's,.*https?://([^/ ]+).*,\1,p' /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | sort -u
+}
+
+no_machine_words() {
+	local words
+	words=$(machine_words)
+	if grep -nIF -e "$words" -- "$1"; then
+		return 1
+	fi
+}
+
+check_file() {
+	local file=$1
+	if is_shell "$file"; then
+		row "shellcheck $file" shellcheck -x --source-path=SCRIPTDIR "$file"
+	fi
+	case $file in
+	*.py) row "python $file" python_syntax "$file" ;;
+	*.[ch]) row "checkpatch $file" checkpatch --file "$file" ;;
+	*.patch) row "checkpatch $file" checkpatch_patch "$file" ;;
+	esac
+	if needs_licence "$file"; then
+		row "licence $file" has_licence "$file"
+	fi
+	row "machine words $file" no_machine_words "$file"
+}
+
+"$TOOLS/packages.sh" check
+TREE=$("$TOOLS/prepare.sh")
+cd "$REPO"
+while IFS= read -r file; do
+	check_file "$file" </dev/null
+done < <(our_files)
+write_counts check $passed $failed 0
+printf 'check: %s passed, %s failed\n' $passed $failed
+if [ $passed -eq 0 ] || [ $failed -gt 0 ]; then
+	exit 1
+fi

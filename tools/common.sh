@@ -1,0 +1,176 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Sourced by every tool: where things are, how to talk, wait and lock.
+# Talk goes to stderr, so that a tool can print one answer on stdout.
+# shellcheck disable=SC2034  # the variables are for those who source this
+
+REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+TOOLS=$REPO/tools
+OUT=$REPO/build
+CACHE=${FRAGBED_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/fragbed}
+KERNEL_DIR=${FRAGBED_KERNEL_DIR:-$REPO/kernel}
+LANES=(uml uml-small-blocks)
+JOBS=$(nproc)
+MODULE_SUBDIR=fragbed
+
+say() { printf '%s\n' "$*" >&2; }
+warn() { say "warning: $*"; }
+die() {
+	say "error: $*"
+	exit 1
+}
+
+# kbuild splits paths at blanks and make at colons.
+check_path() {
+	case $1 in
+	*[[:space:]:]*) die "'$1': a kernel cannot be built in a path with blanks or colons" ;;
+	esac
+}
+
+check_lane() {
+	local lane
+	for lane in "${LANES[@]}"; do
+		[ "$lane" != "$1" ] || return 0
+	done
+	die "no lane '$1'; there are: ${LANES[*]}"
+}
+
+# Ten hex digits that stand for the arguments.
+short_hash() { printf '%s\n' "$@" | sha256sum | cut -c1-10; }
+
+# Only this clone's trees carry its hash, so that two clones in one cache do
+# not undo each other's patches.
+clone_hash() { short_hash "$REPO"; }
+
+seconds() { printf '%(%s)T' -1; }
+
+# What a long command has done so far, from its log: kbuild prints one line a file.
+log_progress() {
+	local n
+	n=$(grep -cE '^ +(CC|LD|AR|AS|HOSTCC|GEN)' "$1" 2>/dev/null)
+	if [ "${n:-0}" -gt 0 ]; then
+		printf '%s files' "$n"
+	elif [ -n "${PROGRESS_FILE:-}" ]; then
+		du -shc "$PROGRESS_FILE"* 2>/dev/null | sed -n '$s/\t.*//p'
+	fi
+}
+
+# Runs beside the command and ends with the shell that started it. Waits by
+# reading a pipe in which nothing comes: a "sleep" would outlive it and keep
+# the caller's locks.
+progress_loop() {
+	local what=$1 log=$2 start every=15 owner=$3 idle
+	start=$(seconds)
+	exec {idle}<> <(:)
+	[ ! -t 2 ] || every=1
+	while read -rt "$every" -u "$idle" || kill -0 "$owner" 2>/dev/null; do
+		if [ -t 2 ]; then
+			printf '\r\033[K%s ... %ss %s' "$what" $(($(seconds) - start)) "$(log_progress "$log")" >&2
+		else
+			say "$what ... $(($(seconds) - start))s $(log_progress "$log")"
+		fi
+	done
+}
+
+# What went wrong, from a log: with parallel jobs the error is rarely at the end.
+log_errors() {
+	grep -A4 -E '(error|Error|ERROR|fatal|FAILED|E): |undefined reference|\*\*\* ' "$1" | head -n 40 | grep . ||
+		tail -n 30 "$1"
+}
+
+# run_logged WHAT LOG COMMAND...: the command stays in the foreground, so that
+# Ctrl-C reaches it; its output goes to LOG and, if it fails, the end of it here.
+run_logged() {
+	local what=$1 log=$2 start rc=0 ticker
+	shift 2
+	mkdir -p "$(dirname "$log")"
+	: >"$log"
+	start=$(seconds)
+	say "$what"
+	progress_loop "$what" "$log" $BASHPID </dev/null >/dev/null &
+	ticker=$!
+	"$@" >"$log" 2>&1 </dev/null || rc=$?
+	kill "$ticker" 2>/dev/null || :
+	wait "$ticker" 2>/dev/null || :
+	[ ! -t 2 ] || printf '\r\033[K' >&2
+	if [ $rc -ne 0 ]; then
+		log_errors "$log" >&2
+		say "$what: failed with exit code $rc after $(($(seconds) - start))s; whole log: $log"
+		return $rc
+	fi
+	say "$what: done in $(($(seconds) - start))s"
+}
+
+# Held until this process ends. A tool that starts another one hands the lock
+# down by the environment.
+take_lock() {
+	local file=$CACHE/locks/$1 fd
+	case " ${FRAGBED_LOCKS:-} " in
+	*" $file "*) return 0 ;;
+	esac
+	mkdir -p "$CACHE/locks"
+	exec {fd}>"$file"
+	if ! flock -n "$fd"; then
+		say "another run is working on $1 in $CACHE; waiting for it"
+		flock "$fd"
+	fi
+	export FRAGBED_LOCKS="${FRAGBED_LOCKS:-} $file"
+}
+
+# Makes a private folder in the cache, $run, that goes with this process. Named
+# after it, so that a later run can tell one that was left behind.
+make_run_folder() {
+	local old pid
+	mkdir -p "$CACHE/run"
+	for old in "$CACHE"/run/*-*; do
+		pid=${old##*/}
+		[ -e "/proc/${pid%%-*}" ] || rm -rf "$old"
+	done
+	run=$(mktemp -d "$CACHE/run/$$-XXXXXX")
+	trap 'rm -rf "$run"' EXIT
+}
+
+# Like a plain call, but a signal that only this shell gets ends the command, too,
+# and first.
+run_stoppable() {
+	local child rc=0
+	"$@" &
+	child=$!
+	trap 'kill -TERM $child 2>/dev/null; wait $child; exit 143' INT TERM HUP
+	wait $child || rc=$?
+	trap - INT TERM HUP
+	return $rc
+}
+
+# get_kernel LANE FOLDER [BUILT]: the lane's kernel and module, built now or, with
+# BUILT, taken from that folder as they are.
+get_kernel() {
+	if [ -z "${3:-}" ]; then
+		"$TOOLS/build.sh" "$1" "$2" >/dev/null || exit 1
+		return
+	fi
+	cp "$3/linux" "$2/" || die "there is no kernel in $3"
+	[ ! -f "$3/fragbed.ko" ] || cp "$3/fragbed.ko" "$2/"
+}
+
+# write_counts NAME PASSED FAILED SKIPPED: what .ci/run adds up.
+write_counts() {
+	mkdir -p "$OUT/counts"
+	printf '%s %s %s\n' "$2" "$3" "$4" >"$OUT/counts/$1"
+}
+
+# add_counts NAME...: sums up in PASSED, FAILED, SKIPPED. Counts that should be
+# there and are not are a failure.
+add_counts() {
+	local name passed failed skipped
+	PASSED=0 FAILED=0 SKIPPED=0
+	for name; do
+		passed=0 failed=1 skipped=0
+		[ ! -s "$OUT/counts/$name" ] || read -r passed failed skipped <"$OUT/counts/$name"
+		PASSED=$((PASSED + passed)) FAILED=$((FAILED + failed)) SKIPPED=$((SKIPPED + skipped))
+	done
+}
+
+check_path "$CACHE"
+trap 'say "$0: line $LINENO failed with exit code $?"' ERR

@@ -1,0 +1,93 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# harness-test.sh [--quick | --list] [TEST...]: shows by real runs that the tools
+# report what is. One KTAP line for each test; --quick leaves out what takes
+# minutes. The tests are the functions test_* of tools/harness/*.sh.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+for file in runner prepare mutants; do
+	. "$TOOLS/harness/$file.sh"
+done
+
+# exits WANTED COMMAND...: its exit code is as wanted; its output is in $log.
+exits() {
+	local wanted=$1 rc=0
+	shift
+	"$@" >"$log" 2>&1 </dev/null || rc=$?
+	[ $rc -ne "$wanted" ] || return 0
+	printf '# exit code %s, not %s, from: %s\n' $rc "$wanted" "$*"
+	return 1
+}
+
+# says TEXT: the output has it.
+says() {
+	grep -qF -- "$1" "$log" && return
+	printf '# not said: %s\n' "$1"
+	return 1
+}
+
+# wait_for COMMAND...: until it is true, for a minute.
+wait_for() {
+	local i
+	for ((i = 0; i < 600; i++)); do
+		! "$@" 2>/dev/null || return 0
+		sleep 0.1
+	done
+	printf '# waited in vain for: %s\n' "$*"
+	return 1
+}
+
+# Each test runs in a subshell and has a folder, $work. Tests chain their steps
+# with &&, since errexit does not hold in a condition.
+run_test() {
+	local number=$1 name=$2 rc=0
+	local work=$run/$name log=$run/$name/log
+	mkdir -p "$work"
+	: >"$log"
+	("test_$name") >"$work/notes" 2>&1 || rc=$?
+	if [ $rc -eq 0 ]; then
+		passed=$((passed + 1))
+		printf 'ok %s %s\n' "$number" "$name"
+		return
+	fi
+	failed=$((failed + 1))
+	cat "$work/notes"
+	tail -n 20 "$log" | sed 's/^/# /'
+	printf 'not ok %s %s\n' "$number" "$name"
+}
+
+list_tests() { declare -F | sed -n 's/^declare -f test_//p'; }
+
+# Tests on real builds take long; the others are quick.
+quick_tests() { list_tests | grep -v '^real_'; }
+
+prepare_bench() {
+	TREE=$("$TOOLS/prepare.sh")
+	built=$run/built
+	mkdir -p "$built"
+	"$TOOLS/build.sh" uml "$built" >/dev/null
+}
+
+counts=harness
+case ${1:-} in
+--list) list_tests && exit ;;
+--quick) counts=harness-quick && mapfile -t tests < <(quick_tests) ;;
+'') mapfile -t tests < <(list_tests) ;;
+*) counts='' && tests=("$@") ;;
+esac
+
+make_run_folder
+prepare_bench
+passed=0 failed=0 number=0
+printf 'KTAP version 1\n1..%s\n' ${#tests[@]}
+for name in "${tests[@]}"; do
+	number=$((number + 1))
+	run_test $number "$name"
+done
+[ $((passed + failed)) -eq ${#tests[@]} ] || failed=$((failed + 1))
+[ -z "$counts" ] || write_counts "$counts" $passed $failed 0
+printf '# harness: %s passed, %s failed of %s\n' $passed $failed ${#tests[@]}
+if [ $failed -gt 0 ] || [ $passed -eq 0 ]; then
+	exit 1
+fi

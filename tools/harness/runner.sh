@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2154  # $work, $log, $built are the caller's
+#
+# tools/kunit.sh and tools/uml.sh tell good from bad.
+
+canary() { "$TOOLS/kunit.sh" --kernel "$built" --out "$work/kunit" --limit "${limit:-60}" "canary.$1"; }
+
+test_suite_passes() { exits 0 canary passes && says "1 passed, 0 failed, 0 skipped: passed"; }
+test_suite_fails() { exits 1 canary fails && says "FAIL canary.fails"; }
+test_suite_skips() { exits 4 canary skips && says "SKIP canary.skips: on purpose"; }
+test_suite_warns() { exits 1 canary warns && says "kernel log:" && says "WARNING: "; }
+test_suite_crashes() { exits 3 canary crashes && says "MISSING canary.crashes"; }
+test_suite_hangs() { limit=4 exits 124 canary hangs && says "time limit"; }
+test_no_test_ran() { exits 5 canary nothing && says "no test ran"; }
+test_one_bad_of_two() { exits 1 canary '[pf]a*s' && says "1 passed, 1 failed"; }
+
+test_reports_are_left() {
+	exits 0 canary passes &&
+		grep -q '"passes"' "$work/kunit/uml/kunit.json" &&
+		grep -q 'testcase' "$work/kunit/uml/kunit.xml" &&
+		grep -q 'ok 1 passes' "$work/kunit/uml/kernel.log"
+}
+
+# No kernel does this by itself: a case that was listed and never reported.
+test_case_goes_missing() {
+	exits 3 python3 -c '
+import sys
+sys.path.insert(0, sys.argv[1])
+import suites
+report = {"sub_groups": [{"name": "s", "test_cases": [{"name": "a", "status": "PASS"}]}]}
+result = suites.Result("uml", ["s.a", "s.b"], 0, [], report)
+result.show()
+sys.exit(result.exit_code())' "$TOOLS" && says "MISSING s.b"
+}
+
+test_skipped_in_every_lane() {
+	printf '{"skipped": {"a.b": "no memory", "a.c": "x"}}' >"$work/1"
+	printf '{"skipped": {"a.b": "no zone"}}' >"$work/2"
+	exits 1 "$TOOLS/suites.py" compare "$work/1" "$work/2" && says "FAIL a.b" && ! says "a.c"
+}
+
+# guest SCRIPT-TEXT [ARGS...]
+guest() {
+	mkdir -p "$work"
+	printf '#!/bin/sh\n%s\n' "$1" >"$work/job.sh"
+	chmod +x "$work/job.sh"
+	"$TOOLS/uml.sh" --kernel "$built" --out "$work/out" --timeout "${limit:-60}" "$work/job.sh" "${@:2}"
+}
+
+test_guest_exit_code() { exits 7 guest 'exit 7'; }
+test_guest_arguments() { exits 0 guest "echo \"\$2 \$1\"" 'two  words' end && says 'end two  words'; }
+test_guest_panic() { exits 3 guest 'echo c >/proc/sysrq-trigger' && says "the kernel died"; }
+test_guest_power_off() { exits 3 guest 'busybox poweroff -f' && says "without an exit code"; }
+test_guest_hang() { limit=4 exits 124 guest 'sleep 1000' && says "time limit"; }
+
+test_guest_without_script() { exits 126 guest "exec \"\$FRAGBED_REPO/Kbuild\"" || exits 127 guest "exec /nowhere"; }
+
+test_guest_output_folder() {
+	exits 0 guest "echo written >\"\$FRAGBED_OUT/file\"" && grep -qx written "$work/out/file"
+}
+
+test_guest_reads_only() {
+	exits 0 guest "! touch \"\$FRAGBED_REPO/Makefile\" && ! touch /etc/hostname"
+}
+
+test_guest_counts() {
+	local rc=0 counts=$OUT/counts/harness-guest
+	exits 0 "$TOOLS/uml.sh" --kernel "$built" --out "$work/out" --counts harness-guest \
+		/bin/sh -c "echo 3 2 1 >\"\$FRAGBED_COUNTS\"" && grep -qx '3 2 1' "$counts" &&
+		exits 3 "$TOOLS/uml.sh" --kernel "$built" --out "$work/out" --counts harness-guest \
+			/bin/sh -c 'busybox poweroff -f' && grep -qx '0 1 0' "$counts" || rc=1
+	rm -f "$counts"
+	return $rc
+}
+
+test_guest_does_not_outlive_a_signal() {
+	local pid
+	guest "echo up >\"\$FRAGBED_OUT/up\"; sync; sleep 1000" >"$log" 2>&1 &
+	pid=$!
+	wait_for test -s "$work/out/up" || return 1
+	kill -TERM $pid
+	wait $pid
+	[ $? -eq 143 ] && ! has_process "FRAGBED_RUN=$CACHE/run/$pid-" && ! ls -d "$CACHE/run/$pid-"* 2>/dev/null
+}
+
+test_guest_does_not_outlive_a_kill() {
+	local pid
+	guest "echo up >\"\$FRAGBED_OUT/up\"; sync; sleep 1000" >"$log" 2>&1 &
+	pid=$!
+	wait_for test -s "$work/out/up" || return 1
+	kill -KILL "$(boot_of $pid)"
+	wait $pid
+	[ $? -eq 137 ] && sleep 0.3 && ! has_process "FRAGBED_RUN=$CACHE/run/$pid-"
+}
+
+# Whether a process other than the one asking has the text in its arguments.
+has_process() { grep -lsF -- "$1" /proc/[0-9]*/cmdline | grep -vE "^/proc/($$|$BASHPID|self)/" | grep -q .; }
+boot_of() { grep -lsF -- "boot.py" "/proc/"[0-9]*/cmdline | while IFS= read -r file; do
+	grep -qF "$CACHE/run/$1-" "$file" && basename "$(dirname "$file")"
+done | head -n 1; }
+
+test_two_guests_at_once() {
+	local first second
+	(work=$work/a guest "sleep 1; echo a >\"\$FRAGBED_OUT/file\"") >"$work/a.log" 2>&1 &
+	first=$!
+	(work=$work/b guest "sleep 1; echo b >\"\$FRAGBED_OUT/file\"") >"$work/b.log" 2>&1 &
+	second=$!
+	wait $first && wait $second && grep -qx a "$work/a/out/file" && grep -qx b "$work/b/out/file"
+}
+
+test_real_two_runs_at_once() {
+	local first second
+	"$TOOLS/kunit.sh" --out "$work/a" canary.passes >"$work/a.log" 2>&1 &
+	first=$!
+	"$TOOLS/kunit.sh" --out "$work/b" canary.passes >"$work/b.log" 2>&1 &
+	second=$!
+	wait $first && wait $second && grep -q "1 passed" "$work/a.log" && grep -q "1 passed" "$work/b.log"
+}
+
+# Without dpkg's word for it nothing counts as installed; nothing is installed.
+test_missing_package_is_named() {
+	mkdir -p "$work/bin"
+	printf '#!/bin/sh\nexit 1\n' >"$work/bin/dpkg-query"
+	chmod +x "$work/bin/dpkg-query"
+	PATH=$work/bin:$PATH FRAGBED_NO_INSTALL=1 exits 1 "$TOOLS/packages.sh" run &&
+		says "sudo apt-get install -y --no-install-recommends gcc"
+}

@@ -1,0 +1,328 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# prepare.sh: gets the kernel source, lays kernel/ and kunit/ over a tree of its
+# own in the cache, and prints that tree's path.
+#
+#   KERNEL_SRC=DIR|TARBALL  take this source instead of downloading one
+#   FRAGBED_UPDATE=1        look for a newer point release
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+SERIES=7.2
+PACKAGE=linux-source-$SERIES
+SUITE=trixie-backports
+KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
+SOURCES=$CACHE/sources
+
+### The source: a .deb in the cache, somebody's tarball or somebody's tree
+
+# The machine's own mirrors, without the one for security updates, which has no
+# backports.
+apt_mirrors() {
+	# shellcheck disable=SC2016  # apt fills these in
+	apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' |
+		grep -v security | cut -d' ' -f1 | sort -u
+}
+
+# An apt root of our own: the machine's sources, lists and cache stay as they are.
+write_apt_root() {
+	local root=$1 mirror=$2
+	mkdir -p "$root/lists/partial" "$root/cache/archives/partial"
+	printf 'deb [signed-by=%s] %s %s main\n' "$KEYRING" "$mirror" "$SUITE" >"$root/sources.list"
+	cat >"$root/apt.conf" <<-CONF
+		Dir::Etc::sourcelist "$root/sources.list";
+		Dir::Etc::sourceparts "-";
+		Dir::State::Lists "$root/lists";
+		Dir::Cache "$root/cache";
+		Acquire::Languages "none";
+		Acquire::Retries "3";
+		APT::Sandbox::User "$(id -un)";
+		#clear APT::Update::Pre-Invoke;
+		#clear APT::Update::Post-Invoke;
+		#clear APT::Update::Post-Invoke-Success;
+	CONF
+}
+
+# apt-get leaves what it has got so far under the final name: fetch into a
+# folder of its own and move the finished file out.
+fetch_deb() {
+	local apt=(apt-get -c "$1/apt.conf")
+	rm -rf "$SOURCES/partial"
+	mkdir -p "$SOURCES/partial"
+	"${apt[@]}" -o APT::Update::Error-Mode=any update &&
+		cd "$SOURCES/partial" &&
+		"${apt[@]}" download "$PACKAGE" &&
+		mv -- "$PACKAGE"_*.deb "$SOURCES/"
+}
+
+newest_deb() { find "$SOURCES" -maxdepth 1 -name "${PACKAGE}_*.deb" 2>/dev/null | sort -V | tail -n 1; }
+
+no_debian() {
+	die "only a Debian machine can download the source by itself; give a tree or tarball: KERNEL_SRC=..."
+}
+
+# In a subshell, to hold the lock no longer than it takes.
+download_deb() (
+	local mirror mirrors before=$1
+	take_lock sources
+	[ "$(newest_deb)" = "$before" ] || exit 0 # the run we waited for got one
+	command -v apt-get >/dev/null || no_debian
+	[ -r "$KEYRING" ] || no_debian
+	mirrors=${FRAGBED_MIRROR:-$(apt_mirrors)}
+	[ -n "$mirrors" ] || die "apt knows no mirror; give one with FRAGBED_MIRROR=... or a source with KERNEL_SRC=..."
+	for mirror in $mirrors; do
+		write_apt_root "$CACHE/apt" "$mirror"
+		PROGRESS_FILE=$SOURCES/partial/ run_logged "downloading the Linux $SERIES source (about 165 MB)" \
+			"$CACHE/logs/download.log" fetch_deb "$CACHE/apt" && exit 0
+	done
+	exit 1
+)
+
+# The newest one in the cache; a failed look for a newer one is no reason to stop.
+choose_deb() {
+	DEB=$(newest_deb)
+	[ -z "$DEB" ] || [ "${FRAGBED_UPDATE:-}" = 1 ] || return 0
+	if ! download_deb "$DEB"; then
+		[ -n "$DEB" ] || die "cannot download the kernel source; see above, or give one with KERNEL_SRC=..."
+		warn "staying with the source of an earlier run"
+	fi
+	DEB=$(newest_deb)
+}
+
+# Sets KIND, the base folder for everything about this source and this clone,
+# and STAMP: what an unpacked tree was unpacked from.
+choose_source() {
+	local name
+	if [ -z "${KERNEL_SRC:-}" ]; then
+		choose_deb
+		KIND=deb STAMP=$(basename "$DEB") name=${STAMP#"$PACKAGE"_}
+		name=${name%%-*}
+	else
+		SRC=$(realpath -e -- "$KERNEL_SRC") || die "KERNEL_SRC=$KERNEL_SRC: no such file or folder"
+		KIND=tar STAMP=$(stat -c '%n %s %y' "$SRC") name=own-$(short_hash "$SRC")
+		[ ! -d "$SRC" ] || KIND=dir STAMP=$SRC
+	fi
+	KEY=$name-$(clone_hash)
+	BASE=$CACHE/trees/$KEY
+	TREE=$BASE/linux
+}
+
+### Unpacking
+
+deb_tar() { dpkg-deb --fsys-tarfile "$1" | tar -xf - -O "./usr/src/$PACKAGE.tar.xz"; }
+
+unpack_source() {
+	case $KIND in
+	deb) deb_tar "$DEB" | tar -xJf - --strip-components=1 -C "$1" ;;
+	tar) tar -xaf "$SRC" --strip-components=1 -C "$1" ;;
+	esac
+}
+
+looks_like_kernel() { [ -f "$1/Kbuild" ] && [ -f "$1/mm/page_alloc.c" ]; }
+
+# The stamp is written last and the tree gets its name when it is whole, so a
+# tree cut short never counts.
+unpack_tree() {
+	local temp=$BASE/unpacking
+	[ ! -d "$TREE" ] || [ "$(cat "$BASE/stamp" 2>/dev/null)" != "$STAMP" ] || return 0
+	rm -rf "$temp" "$BASE/stamp" "$BASE/applied" "$BASE/overlay"
+	mkdir -p "$temp"
+	run_logged "unpacking the kernel source" "$CACHE/logs/unpack.log" unpack_source "$temp" ||
+		die "cannot unpack the source; if the file is broken, delete it: ${DEB:-$SRC}"
+	looks_like_kernel "$temp" || die "${DEB:-$SRC} holds no Linux tree"
+	rm -rf "$TREE"
+	mv "$temp" "$TREE"
+	printf '%s\n' "$STAMP" >"$BASE/stamp"
+}
+
+### Following somebody's tree
+
+copy_changed() {
+	rsync -rlp --checksum --from0 --files-from="$1" "$SRC/" "$TREE/"
+}
+
+# Our patches come off first: the source's files are compared with and laid
+# over the unpatched ones.
+follow_tree() {
+	local changed=$BASE/changed gone=$BASE/gone
+	looks_like_kernel "$SRC" || die "KERNEL_SRC=$SRC is no Linux tree"
+	mkdir -p "$TREE"
+	"$TOOLS/treelist.py" "$SRC" "$BASE/listing" "$changed" "$gone"
+	[ -s "$changed" ] || [ -s "$gone" ] || return 0
+	pop_patches
+	(cd "$TREE" && xargs -0r rm -f -- <"$gone")
+	run_logged "copying $(tr -cd '\0' <"$changed" | wc -c) changed files of $SRC" \
+		"$CACHE/logs/copy.log" copy_changed "$changed"
+	clean_copy
+	mv "$BASE/listing.new" "$BASE/listing"
+}
+
+# Out-of-tree builds refuse a tree that was built in.
+clean_copy() {
+	local arch
+	[ -e "$TREE/.config" ] || [ -d "$TREE/include/config" ] || [ -d "$TREE/include/generated" ] || return 0
+	for arch in um x86; do
+		run_logged "cleaning the copy (ARCH=$arch)" "$CACHE/logs/mrproper.log" make -C "$TREE" ARCH=$arch mrproper
+	done
+}
+
+### The patch series
+
+# Which patches, in which order, saying what.
+series_state() {
+	local series=$KERNEL_DIR/patches/series
+	[ -f "$series" ] || return 0
+	{ cat "$series" && cat "$KERNEL_DIR"/patches/*.patch 2>/dev/null; } | sha256sum
+}
+
+series_is_empty() {
+	[ ! -f "$KERNEL_DIR/patches/series" ] || ! grep -qE '^[^#[:space:]]' "$KERNEL_DIR/patches/series"
+}
+
+# The folder of the patches is told anew each time: quilt would stay with the
+# one it saw first.
+in_quilt() {
+	mkdir -p "$TREE/.pc"
+	printf '2\n' >"$TREE/.pc/.version"
+	printf '%s\n' "$KERNEL_DIR/patches" >"$TREE/.pc/.quilt_patches"
+	printf 'series\n' >"$TREE/.pc/.quilt_series"
+	(cd "$TREE" && QUILT_PATCHES=$KERNEL_DIR/patches quilt --quiltrc /dev/null "$@")
+}
+
+# The files the applied patches touch.
+patched_files() {
+	[ -d "$TREE/.pc" ] || return 0
+	(cd "$TREE/.pc" && find . -mindepth 3 -type f ! -name .timestamp | cut -d/ -f3- | sort -u)
+}
+
+file_hash() { sha256sum 2>/dev/null <"$1" | cut -c1-64; }
+
+# "hash mtime path" of each file of standard input that is there.
+file_states() {
+	local file
+	cd "$TREE" || return
+	while IFS= read -r file; do
+		[ ! -f "$file" ] || printf '%s %s %s\n' "$(file_hash "$file")" "$(stat -c %.9Y "$file")" "$file"
+	done
+}
+
+# Popping and pushing touches every patched file; those that end up the same
+# get their old time back, so that make builds only what really changed.
+keep_times() {
+	local hash mtime file
+	[ -f "$BASE/times" ] || return 0
+	while read -r hash mtime file; do
+		[ "$(file_hash "$TREE/$file")" = "$hash" ] || continue
+		touch -d "@$mtime" "$TREE/$file"
+	done <"$BASE/times"
+	rm -f "$BASE/times"
+}
+
+# Edits made in the tree itself and not brought home with "quilt refresh".
+save_edits() {
+	local hash mtime file to
+	to=$BASE/edits-$(date +%Y%m%d-%H%M%S)
+	[ -f "$BASE/pushed" ] || return 0
+	while read -r hash mtime file; do
+		[ -f "$TREE/$file" ] || continue
+		[ "$(file_hash "$TREE/$file")" != "$hash" ] || continue
+		mkdir -p "$to/$(dirname "$file")"
+		cp -p "$TREE/$file" "$to/$file"
+		warn "$file was edited in the tree; the series changed, so the edited file now is $to/$file"
+	done <"$BASE/pushed"
+}
+
+pop_patches() {
+	rm -f "$BASE/applied"
+	[ -s "$TREE/.pc/applied-patches" ] || return 0
+	save_edits
+	# Times kept by a run that was cut short are the older and better ones.
+	[ -f "$BASE/times" ] || patched_files | (file_states) >"$BASE/times.new"
+	[ ! -f "$BASE/times.new" ] || mv "$BASE/times.new" "$BASE/times"
+	in_quilt pop -afq >"$CACHE/logs/quilt.log" 2>&1 ||
+		die "cannot take the patches off the tree; delete $BASE and try again: $(tail -n 3 "$CACHE/logs/quilt.log")"
+	rm -f "$BASE/pushed"
+}
+
+# No fuzz: a hunk that applies only loosely may land in the wrong place.
+push_patches() {
+	local log=$CACHE/logs/quilt.log
+	series_is_empty && return
+	if ! in_quilt push -a --fuzz=0 >"$log" 2>&1; then
+		sed -n '/^Applying patch/h; /^patching file/H; /FAILED\|malformed\|does not\|No such\|reject/{x;/./p;s/.*//;x;p}' "$log" >&2
+		die "the series in $KERNEL_DIR/patches does not apply to ${STAMP}; whole log: $log"
+	fi
+}
+
+apply_series() {
+	local state
+	state=$(series_state)
+	[ ! -f "$BASE/applied" ] || [ "$(cat "$BASE/applied")" != "$state" ] || return 0
+	pop_patches
+	push_patches
+	keep_times
+	patched_files | (file_states) >"$BASE/pushed"
+	printf '%s\n' "$state" >"$BASE/applied"
+}
+
+### New files
+
+# Where each file of kernel/files and kunit belongs in the tree.
+overlay_files() {
+	[ ! -d "$KERNEL_DIR/files" ] || (cd "$KERNEL_DIR/files" && find . -type f -printf '%P\n')
+	(cd "$REPO/kunit" && find . -type f ! -name mutants.toml -printf 'mm/fragbed/kunit/%P\n')
+}
+
+# A new file must not hide one of the kernel's: that would be a patch's work.
+refuse_to_hide() {
+	local file
+	comm -13 "$BASE/overlay" "$1" | while IFS= read -r file; do
+		[ ! -e "$TREE/$file" ] || [ -f "$BASE/overlay.begun" ] ||
+			die "$file is in the kernel source already; change it with a patch"
+	done
+}
+
+remove_files() {
+	local file
+	while IFS= read -r file; do
+		rm -f -- "$TREE/$file"
+		rmdir -p --ignore-fail-on-non-empty -- "$(dirname "$TREE/$file")" 2>/dev/null || :
+	done
+}
+
+# By content and without times: make sees just the files that changed.
+lay_files() {
+	local new=$BASE/overlay.new
+	[ -f "$BASE/overlay" ] || : >"$BASE/overlay"
+	overlay_files | sort >"$new"
+	refuse_to_hide "$new"
+	touch "$BASE/overlay.begun"
+	comm -23 "$BASE/overlay" "$new" | remove_files
+	[ ! -d "$KERNEL_DIR/files" ] || rsync -rlp --checksum "$KERNEL_DIR/files/" "$TREE/"
+	mkdir -p "$TREE/mm/fragbed/kunit"
+	rsync -rlp --checksum --exclude=mutants.toml "$REPO/kunit/" "$TREE/mm/fragbed/kunit/"
+	mv "$new" "$BASE/overlay"
+	rm -f "$BASE/overlay.begun"
+}
+
+### All of it
+
+main() {
+	choose_source
+	check_path "$TREE"
+	take_lock "$KEY"
+	mkdir -p "$BASE"
+	case $KIND in
+	dir) follow_tree ;;
+	*) unpack_tree ;;
+	esac
+	[ ! -d "$TREE/.fragbed-mutant" ] || "$TOOLS/mutants.py" --restore "$TREE"
+	apply_series
+	lay_files
+}
+
+"$TOOLS/packages.sh" run
+mkdir -p "$CACHE/logs" "$SOURCES"
+main
+printf '%s\n' "$TREE"

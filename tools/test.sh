@@ -1,0 +1,32 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# test.sh: what "make test" does: the suites in both lanes, the knobs of
+# fragbed.ko and the quick tests of the runner. All parts run, whatever the
+# others said; the last line adds them up.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+bad=()
+
+part() {
+	local name=$1 rc=0
+	shift
+	printf '== %s\n' "$name"
+	"$@" || rc=$?
+	[ $rc -eq 0 ] || bad+=("$name (exit code $rc)")
+}
+
+rm -rf "$OUT/counts"
+part suites "$TOOLS/kunit.sh" --all
+part knobs "$TOOLS/uml.sh" --timeout 120 --out "$OUT/knobs" --counts knobs \
+	"$REPO/debugfs-scripts/knobs.sh"
+part harness "$TOOLS/harness-test.sh" --quick
+add_counts kunit-uml kunit-uml-small-blocks knobs harness-quick
+for name in "${bad[@]}"; do
+	printf 'FAILED: %s\n' "$name"
+done
+printf 'make test: %s passed, %s failed, %s skipped\n' "$PASSED" "$FAILED" "$SKIPPED"
+if [ ${#bad[@]} -gt 0 ] || [ "$FAILED" -gt 0 ] || [ "$PASSED" -eq 0 ]; then
+	exit 1
+fi

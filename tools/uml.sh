@@ -1,0 +1,100 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# uml.sh [--lane LANE] [--mem SIZE] [--timeout S] [--args "KERNEL ARGS"]
+#        [--out DIR] [--counts NAME] [--kernel DIR] SCRIPT [ARGS...]
+#
+# Boots the lane's kernel, or the linux in DIR as it is, and runs SCRIPT in it as
+# root. In the guest:
+#
+#   FRAGBED_REPO    this repository, read-only, at the same path as outside
+#   FRAGBED_OUT     DIR (default build/guest): the host's folder, writable
+#   FRAGBED_MODULE  the fragbed.ko that belongs to this kernel
+#   FRAGBED_LANE    the lane
+#   FRAGBED_COUNTS  where to write "passed failed skipped"; with --counts they
+#                   are left in build/counts/NAME
+#   FRAGBED_JOB_*   as outside
+#
+# The kernel's messages are left in DIR/kernel.log. Exit code: the script's; 3
+# if the guest ended without one (panic, power off), 124 on the time limit.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+lane=uml mem=1G limit=300 args='' out=$OUT/guest counts='' kernel=''
+
+usage() { die "usage: uml.sh [--lane L] [--mem 1G] [--timeout S] [--args \"...\"] [--out DIR] [--counts NAME] SCRIPT [ARGS...]"; }
+
+while [ $# -gt 0 ]; do
+	case $1 in
+	--lane) check_lane "${2:?}" && lane=$2 && shift 2 ;;
+	--mem) mem=${2:?} && shift 2 ;;
+	--timeout) limit=${2:?} && shift 2 ;;
+	--args) args=${2?} && shift 2 ;;
+	--out) out=${2:?} && shift 2 ;;
+	--counts) counts=${2:?} && shift 2 ;;
+	--kernel) kernel=${2:?} && shift 2 ;;
+	-*) usage ;;
+	*) break ;;
+	esac
+done
+[ $# -ge 1 ] || usage
+
+# The guest's half of the conversation, as shell text: no quoting to get wrong.
+write_job() {
+	printf 'export FRAGBED_REPO=%q FRAGBED_OUT=%q FRAGBED_MODULE=%q FRAGBED_LANE=%q FRAGBED_COUNTS=%q\n' \
+		"$REPO" "$out" "$run/fragbed.ko" "$lane" "$run/counts"
+	env | sed -n 's/^\(FRAGBED_JOB_[A-Z0-9_]*\)=.*/\1/p' | while IFS= read -r name; do
+		printf 'export %s=%q\n' "$name" "${!name}"
+	done
+	printf 'run_job() {'
+	printf ' %q' "$@"
+	printf '; }\n'
+}
+
+last_messages() {
+	say "guest: $1; its last messages, from $out/kernel.log:"
+	tail -n 25 "$out/kernel.log" >&2
+}
+
+# A guest that wrote no counts has failed, whatever it was about.
+bring_counts() {
+	[ -n "$counts" ] || return 0
+	if [ ! -s "$run/counts" ]; then
+		write_counts "$counts" 0 1 0
+		return
+	fi
+	mkdir -p "$OUT/counts"
+	cp "$run/counts" "$OUT/counts/$counts"
+}
+
+# From how the kernel process ended and what the guest left, the exit code.
+finish() {
+	local code=$1
+	cp "$run/kernel.log" "$out/kernel.log"
+	bring_counts
+	if [ "$code" -eq 0 ] && [ -s "$run/status" ]; then
+		exit "$(cat "$run/status")"
+	fi
+	case $code in
+	0) last_messages "powered off without an exit code" && code=3 ;;
+	3) last_messages "the kernel died" ;;
+	124) last_messages "killed at the time limit of ${limit}s" ;;
+	esac
+	exit "$code"
+}
+
+mkdir -p "$out"
+out=$(realpath "$out")
+check_path "$out"
+check_path "$REPO"
+make_run_folder
+get_kernel "$lane" "$run" "$kernel"
+write_job "$@" >"$run/job"
+: >"$run/kernel.log"
+code=0
+# shellcheck disable=SC2086  # the arguments are words
+run_stoppable "$TOOLS/boot.py" --image "$run/linux" --folder "$run" --limit "$limit" \
+	--log "$run/kernel.log" --job "$run/job.out" -- \
+	"mem=$mem" root=/dev/root rootfstype=hostfs rootflags=/ ro \
+	"init=$TOOLS/guest-init.sh" "FRAGBED_RUN=$run" kunit.enable=0 $args || code=$?
+finish $code
