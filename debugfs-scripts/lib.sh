@@ -13,6 +13,13 @@
 #   fact FILE NAME              the value of one "name value" line
 #   pass, fail, skip DESC       one KTAP line each; finish exits with the truth
 
+# dash cannot tell errnos apart, and starting a program that can is the dearest
+# thing a script does in UML.
+if [ -z "${FRAGBED_SHELL:-}" ] && command -v busybox >/dev/null; then
+	export FRAGBED_SHELL=busybox
+	exec busybox sh "$0" "$@"
+fi
+
 FRAGBED_DIR=/sys/kernel/debug/fragbed
 LC_ALL=C
 export LC_ALL
@@ -156,9 +163,8 @@ lib_errno_name() {
 	esac
 }
 
-# Starting a program is the dearest thing a script does in UML, so the shell
-# itself writes if it tells errnos apart. dash does not: "I/O error" is all it
-# has. Not printf: that of busybox is a success even if the write was refused.
+# The shell itself writes if it can. Not with printf: that of busybox is a success
+# even if the write was refused. Its echo tries again on EINTR.
 lib_error=${TMPDIR:-/tmp}/fragbed-error.$$
 at_exit "rm -f '$lib_error'"
 lib_echo='echo'

@@ -34,7 +34,7 @@ rm -rf "$out"
 mkdir -p "$out"
 code=0
 "$repo/tools/uml.sh" --lane "$lane" --mem "$mem" --timeout 300 --out "$out" \
-	/bin/busybox sh "$here/scenario.sh" || code=$?
+	"$here/scenario.sh" || code=$?
 
 image=$("$repo/tools/build.sh" "$lane" 2>/dev/null) || image=''
 config=$(dirname "${image:-/nowhere/image}")/.config

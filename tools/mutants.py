@@ -95,7 +95,7 @@ def replace(path, text):
 
 def function_spans(text, function):
     """Where the function's definitions start and end; #ifdef may give it two."""
-    for match in re.finditer(rf"^[^\s#/*}}].*\b{re.escape(function)}\(", text, re.M):
+    for match in re.finditer(rf"^(?=[^\s#/*}}])(?:.*\b)?{re.escape(function)}\(", text, re.M):
         start = text.find("\n{", match.start())
         end = text.find("\n}", start)
         if start > 0 and end > 0 and ";" not in text[match.start():start]:
