@@ -245,6 +245,77 @@ static void promotion_failure(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, defer->order, pageblock_order);
 }
 
+/*
+ * alloc_pages() itself. The type has no free page of its own left and only one
+ * block can be emptied, '....mmmm....'. With defrag_mode the request waits for
+ * that block and gets it; without, it takes from a movable block at once.
+ */
+struct slow {
+	const char *name;
+	int request_type;
+	int order;
+	int defrag_mode;
+};
+
+static const struct slow slows[] = {
+	{ .name = "defrag_mode, unmovable, order 0", .request_type = UNMOV,
+	  .order = 0, .defrag_mode = 1 },
+	{ .name = "defrag_mode, unmovable, below block", .request_type = UNMOV,
+	  .order = SCENE_PB(-1), .defrag_mode = 1 },
+	{ .name = "defrag_mode, reclaimable, order 0", .request_type = RECL,
+	  .order = 0, .defrag_mode = 1 },
+	{ .name = "unmovable, order 0", .request_type = UNMOV, .order = 0 },
+	{ .name = "reclaimable, order 0", .request_type = RECL, .order = 0 },
+};
+
+static void slow_desc(const struct slow *s, char *desc)
+{
+	strscpy(desc, s->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(slow, slows, slow_desc);
+
+static void promotion_end_to_end(struct kunit *test)
+{
+	const struct slow *s = test->param_value;
+	struct scene_block *block = scene_block(test, pageblock_order, MOV);
+	struct scene_run run = {
+		.req = { .gfp = SCENE_GFP(s->request_type) | __GFP_NORETRY | __GFP_NOWARN,
+			 .nid = zone_to_nid(block->zone),
+			 .order = scene_order(s->order) },
+	};
+	const struct watch_event *try, *reclaim;
+
+	require_nofragment(test);
+	scene_save_defer_state(test, block->zone);
+	scene_plant_movable(test, block, 4, 4);
+	scene_free_rest(block);
+	scene_fragment_zone(test, block->zone);
+	scene_exhaust_type(test, run.req.gfp & __GFP_RECLAIMABLE, run.req.order);
+	scene_place_scanner(block->zone, block->pfn + 4);
+	WRITE_ONCE(*reach_defrag_mode(), s->defrag_mode);
+	scene_alloc(test, &run);
+
+	try = watch_first(run.watch, WATCH_TRY_TO_COMPACT);
+	reclaim = watch_first(run.watch, WATCH_RECLAIM);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, run.page, "%s", s->name);
+	if (!s->defrag_mode) {
+		KUNIT_EXPECT_NULL_MSG(test, try, "%s: compaction entered", s->name);
+		return;
+	}
+	KUNIT_ASSERT_NOT_NULL_MSG(test, try, "%s: compaction not entered", s->name);
+	KUNIT_EXPECT_EQ_MSG(test, try->order, pageblock_order, "%s", s->name);
+	KUNIT_EXPECT_EQ(test, try->capc.order, run.req.order);
+	if (reclaim)
+		KUNIT_EXPECT_EQ(test, reclaim->order, pageblock_order);
+	if (run.page)
+		KUNIT_EXPECT_EQ_MSG(test, page_to_pfn(run.page) >> pageblock_order,
+				    block->pfn >> pageblock_order,
+				    "%s: not from the block made for it", s->name);
+	KUNIT_EXPECT_EQ_MSG(test, reach_pageblock_type(block->page), s->request_type,
+			    "%s: the block was not converted", s->name);
+}
+
 /* Compaction counts as fs reclaim, when the request may enter filesystems. */
 struct annotation {
 	const char *name;
@@ -296,6 +367,7 @@ static struct kunit_case promotion_cases[] = {
 	KUNIT_CASE_PARAM(promotion_defer_reset, promotion_gen_params),
 	KUNIT_CASE_PARAM(promotion_deferred, promotion_gen_params),
 	KUNIT_CASE(promotion_failure),
+	KUNIT_CASE_PARAM(promotion_end_to_end, slow_gen_params),
 	KUNIT_CASE_PARAM(promotion_lockdep, annotation_gen_params),
 	{}
 };

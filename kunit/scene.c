@@ -366,6 +366,19 @@ static int reclaim_watched(void *data)
 	return 0;
 }
 
+static int alloc_watched(void *data)
+{
+	struct scene_run *run = data;
+	int err;
+
+	err = watch_start(run->watch);
+	if (err)
+		return err;
+	run->page = alloc_pages_node(run->req.nid, run->req.gfp, run->req.order);
+	watch_stop();
+	return 0;
+}
+
 /* Copied out of the run, which may live on the stack of the case. */
 struct run_leftovers {
 	struct page *page;
@@ -423,17 +436,69 @@ void scene_direct_reclaim(struct kunit *test, struct scene_run *run)
 }
 EXPORT_SYMBOL_IF_KUNIT(scene_direct_reclaim);
 
-static void release_pages_on(void *data)
+/**
+ * scene_alloc() - run alloc_pages() in a user task
+ * @test: case
+ * @run: the request, of which only @gfp, @nid and @order count, and the page
+ */
+void scene_alloc(struct kunit *test, struct scene_run *run)
 {
-	struct list_head *pages = data;
+	run_in_user_task(test, run, alloc_watched);
+}
+EXPORT_SYMBOL_IF_KUNIT(scene_alloc);
+
+struct held_pages {
+	struct list_head list;
+	unsigned int order;
+};
+
+static void release_held(void *data)
+{
+	struct held_pages *held = data;
 	struct page *page, *next;
 
-	list_for_each_entry_safe(page, next, pages, lru) {
+	list_for_each_entry_safe(page, next, &held->list, lru) {
 		list_del(&page->lru);
-		__free_page(page);
+		__free_pages(page, held->order);
 	}
 	reach_drain_free_pages();
 }
+
+static struct held_pages *hold_pages(struct kunit *test, unsigned int order)
+{
+	struct held_pages *held = kunit_kzalloc(test, sizeof(*held), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, held);
+	INIT_LIST_HEAD(&held->list);
+	held->order = order;
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, release_held, held));
+	return held;
+}
+
+/**
+ * scene_exhaust_type() - take all free pages that one type has for itself
+ * @test: case
+ * @gfp: __GFP_RECLAIMABLE, or 0 for unmovable
+ * @order: nothing of this order or above is left
+ *
+ * The next request of that type has to fall back or to make a block. For the
+ * time of the case vm.defrag_mode is on: without it, and without the reclaim
+ * bits that are missing here, a request would fall back at once.
+ */
+void scene_exhaust_type(struct kunit *test, gfp_t gfp, unsigned int order)
+{
+	struct held_pages *held = hold_pages(test, order);
+	struct page *page;
+
+	scene_set_int(test, reach_defrag_mode(), 1);
+	reach_drain_free_pages();
+	while ((page = alloc_pages_node(zone_to_nid(scene_zone()),
+					gfp | __GFP_NOWARN | __GFP_THISNODE, order))) {
+		list_add(&page->lru, &held->list);
+		cond_resched();
+	}
+}
+EXPORT_SYMBOL_IF_KUNIT(scene_exhaust_type);
 
 /* Part of a larger page that was not split: only its head has a reference. */
 static void free_tail_chunk(struct page *page, unsigned int order)
@@ -473,14 +538,11 @@ static unsigned long pin_free_blocks(struct zone *zone, struct list_head *pins)
  */
 void scene_fragment_zone(struct kunit *test, struct zone *zone)
 {
-	struct list_head *pins = kunit_kzalloc(test, sizeof(*pins), GFP_KERNEL);
+	struct held_pages *pins = hold_pages(test, 0);
 	unsigned int order;
 
-	KUNIT_ASSERT_NOT_NULL(test, pins);
-	INIT_LIST_HEAD(pins);
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, release_pages_on, pins));
 	reach_drain_free_pages();
-	while (pin_free_blocks(zone, pins))
+	while (pin_free_blocks(zone, &pins->list))
 		reach_drain_free_pages();
 	for (order = pageblock_order; order < NR_PAGE_ORDERS; order++)
 		if (zone->free_area[order].nr_free)

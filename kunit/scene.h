@@ -121,6 +121,8 @@ struct scene_run {
 
 void scene_direct_compact(struct kunit *test, struct scene_run *run);
 void scene_direct_reclaim(struct kunit *test, struct scene_run *run);
+void scene_alloc(struct kunit *test, struct scene_run *run);
+void scene_exhaust_type(struct kunit *test, gfp_t gfp, unsigned int order);
 void scene_in_user_task(struct kunit *test, int (*fn)(void *arg), void *arg);
 
 void scene_save_defer_state(struct kunit *test, struct zone *zone);
