@@ -198,11 +198,9 @@ fact() {
 	return 1
 }
 
+# Pages free for all uses: in the free areas or on a per-cpu list.
 free_pages() {
-	lib_page_kb=$(($(fact caps page_size) / 1024))
-	# Reading the map drains the per-cpu lists.
-	head -n 1 "$FRAGBED_DIR/map" >/dev/null
-	echo $(($(sed -n 's/^MemFree: *\([0-9]*\) kB/\1/p' /proc/meminfo) / lib_page_kb))
+	awk '$1 == "nr_free_pages" || $1 == "count:" { sum += $2 } END { print sum }' /proc/zoneinfo
 }
 
 # --- KTAP ------------------------------------------------------------------

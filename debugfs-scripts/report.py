@@ -112,6 +112,7 @@ def build_report(folder):
         "rows": read_facts_of_folder(os.path.join(raw, "rows")),
         "sweep_rows": sweep,
         "sweep": summarize_sweep(sweep),
+        "refused": read_optional(raw, "refused"),
         "memory": read_optional(raw, "memory"),
         "snapshots": read_snapshots(raw),
         "end": read_optional(raw, "end"),
@@ -153,7 +154,7 @@ def row_verdict(row):
 def fragment_verdict(report):
     done, meta = report["fragment"], report["meta"]
     if not done:
-        return "REFUSED: the target degree was not reached, nothing below would count."
+        return "FAILED: memory was not fragmented."
     kernel = min(report["kernel_index"].values(), default=0)
     return (f"Fragmented: at order {done['order']}, {done['reached_permille'] / 10:.1f}% of free memory "
             f"is unusable (was {done['before_permille'] / 10:.1f}%, wanted {meta['index'] / 10:.1f}%); "
@@ -190,6 +191,8 @@ def end_verdict(report):
 
 
 def verdicts(report):
+    if report["refused"]:
+        return [f"REFUSED, this run does not count: {report['refused']['reason']}."]
     return [fragment_verdict(report), sweep_verdict(report), memory_verdict(report),
             end_verdict(report)]
 

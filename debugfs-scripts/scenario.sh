@@ -60,8 +60,13 @@ write_meta() {
 	} >"$raw/meta"
 }
 
-# The kernel's own figure in permille, the worst zone that has free memory of
-# the target order left deciding: node 0 is what the module was asked for.
+# This run cannot count, and the report says why.
+cannot_count() {
+	echo "reason $*" >"$raw/refused"
+	refuse "$@"
+}
+
+# The kernel's own figure of a zone at the target order, in permille.
 kernel_index() {
 	awk -v order="$order" -v zone="$1" '$4 == zone {
 		split($(5 + order), part, ".")
@@ -73,21 +78,26 @@ kernel_index() {
 check_degree() {
 	reached=$(fact fragment/result reached_permille)
 	[ "$reached" -ge "$index" ] ||
-		refuse "target degree not reached: index $reached at order $order, wanted $index"
+		cannot_count "target degree not reached: index $reached at order $order, wanted $index"
 	awk '$1 == 0 { print $2 }' "$FRAGBED_DIR/fragment/index" | while read -r zone; do
 		echo "$zone $(kernel_index "$zone")"
 	done >"$raw/kernel_index"
-	[ -s "$raw/kernel_index" ] || refuse "$extfrag has no zone of node 0"
+	[ -s "$raw/kernel_index" ] || cannot_count "$extfrag has no zone of node 0"
 	worst=$(awk 'NR == 1 || $2 < min { min = $2 } END { print min }' "$raw/kernel_index")
 	# Several zones: the node's index may be reached without each zone's.
 	[ "$(wc -l <"$raw/kernel_index")" -gt 1 ] && [ "$index" -lt 1000 ] && return 0
 	[ "$worst" -ge "$((index > 3 ? index - 3 : 0))" ] ||
-		refuse "the kernel's own unusable_index is $worst at order $order, wanted $index"
+		cannot_count "the kernel's own unusable_index is $worst at order $order, wanted $index"
 }
 
 fragment() {
-	knob fragment/run "order=$order index=$index unmovable=$unmovable seed=$1" ||
-		refuse "fragment/run ended with $knob_errno: $(fact fragment/result reached_permille) permille reached, $index wanted"
+	fragment_line="order=$order index=$index unmovable=$unmovable seed=$1"
+	if ! knob fragment/run "$fragment_line"; then
+		[ "$knob_errno" = ENOSPC ] &&
+			cannot_count "target degree not reached: index $(fact fragment/result reached_permille) at order $order, wanted $index"
+		say "fragment/run: '$fragment_line' failed with $knob_errno"
+		exit 1
+	fi
 	check_degree
 }
 

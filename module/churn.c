@@ -164,13 +164,21 @@ static void churn_once(struct churn_thread *t)
 	t->done += 1ULL << plan.order;
 }
 
-/* Work off what is due; a thread that cannot keep up forgets the backlog. */
+/*
+ * Work off what is due. A thread that was kept from running forgets all but a
+ * tenth of a second of it: the rate is a bound, also for bursts.
+ */
 static void churn_due(struct churn_thread *t, u64 start)
 {
 	u64 due = mul_u64_u64_div_u64(ktime_get_ns() - start, t->rate,
 				      NSEC_PER_SEC);
+	u64 most = max(t->rate / 10, 1ULL << plan.order);
 	u64 backlog = due > t->done ? due - t->done : 0;
 
+	if (backlog > most) {
+		t->done = due - most;
+		backlog = most;
+	}
 	while (backlog >= 1ULL << plan.order) {
 		if (kthread_should_stop() || READ_ONCE(yielded))
 			return;

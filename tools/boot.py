@@ -87,7 +87,7 @@ def boot(image, args, folder, log, limit, job=None):
     ends = [os.pipe(), os.pipe()]
     files = [open(path, "wb+", buffering=0) for path in ([job, log] if job else [log])]
     out, messages = files[0].fileno(), files[-1].fileno()
-    consoles = ["con=none", "con0=fd:0,fd:1"]
+    consoles = ["con=fd:0", "con0=fd:0,fd:1"]
     if job:
         consoles += [f"con1=fd:{ends[1][0]},fd:{messages}", "console=tty1"]
     else:

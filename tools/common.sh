@@ -13,6 +13,7 @@ KERNEL_DIR=${FRAGBED_KERNEL_DIR:-$REPO/kernel}
 LANES=(uml uml-small-blocks)
 JOBS=$(nproc)
 MODULE_SUBDIR=fragbed
+LOCK_FDS=()
 
 say() { printf '%s\n' "$*" >&2; }
 warn() { say "warning: $*"; }
@@ -56,12 +57,15 @@ log_progress() {
 	fi
 }
 
-# Runs beside the command and ends with the shell that started it. Waits by
-# reading a pipe in which nothing comes: a "sleep" would outlive it and keep
-# the caller's locks.
+# Runs beside the command and ends with the shell that started it. It must not
+# keep the caller's locks: hence it lets go of them, and waits by reading a pipe
+# in which nothing comes, since a "sleep" would outlive it.
 progress_loop() {
-	local what=$1 log=$2 start every=15 owner=$3 idle
+	local what=$1 log=$2 start every=15 owner=$3 idle fd
 	start=$(seconds)
+	for fd in "${LOCK_FDS[@]}"; do
+		exec {fd}>&-
+	done
 	exec {idle}<> <(:)
 	[ ! -t 2 ] || every=1
 	while read -rt "$every" -u "$idle" || kill -0 "$owner" 2>/dev/null; do
@@ -82,13 +86,13 @@ log_errors() {
 # run_logged WHAT LOG COMMAND...: the command stays in the foreground, so that
 # Ctrl-C reaches it; its output goes to LOG and, if it fails, the end of it here.
 run_logged() {
-	local what=$1 log=$2 start rc=0 ticker
+	local what=$1 log=$2 start rc=0 ticker owner=$BASHPID
 	shift 2
 	mkdir -p "$(dirname "$log")"
 	: >"$log"
 	start=$(seconds)
 	say "$what"
-	progress_loop "$what" "$log" $BASHPID </dev/null >/dev/null &
+	progress_loop "$what" "$log" "$owner" </dev/null >/dev/null &
 	ticker=$!
 	"$@" >"$log" 2>&1 </dev/null || rc=$?
 	kill "$ticker" 2>/dev/null || :
@@ -111,6 +115,7 @@ take_lock() {
 	esac
 	mkdir -p "$CACHE/locks"
 	exec {fd}>"$file"
+	LOCK_FDS+=("$fd")
 	if ! flock -n "$fd"; then
 		say "another run is working on $1 in $CACHE; waiting for it"
 		flock "$fd"
@@ -138,7 +143,7 @@ run_stoppable() {
 	"$@" &
 	child=$!
 	trap 'kill -TERM $child 2>/dev/null; wait $child; exit 143' INT TERM HUP
-	wait $child || rc=$?
+	wait "$child" || rc=$?
 	trap - INT TERM HUP
 	return $rc
 }
@@ -173,4 +178,5 @@ add_counts() {
 }
 
 check_path "$CACHE"
+set -E
 trap 'say "$0: line $LINENO failed with exit code $?"' ERR

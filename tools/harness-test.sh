@@ -6,9 +6,9 @@
 # minutes. The tests are the functions test_* of tools/harness/*.sh.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-for file in runner prepare mutants; do
-	. "$TOOLS/harness/$file.sh"
-done
+. "$TOOLS/harness/runner.sh"
+. "$TOOLS/harness/prepare.sh"
+. "$TOOLS/harness/mutants.sh"
 
 # exits WANTED COMMAND...: its exit code is as wanted; its output is in $log.
 exits() {
@@ -27,10 +27,10 @@ says() {
 	return 1
 }
 
-# wait_for COMMAND...: until it is true, for a minute.
+# wait_for COMMAND...: until it is true, for a minute or $patience seconds.
 wait_for() {
-	local i
-	for ((i = 0; i < 600; i++)); do
+	local end=$(($(seconds) + ${patience:-60}))
+	while [ "$(seconds)" -lt $end ]; do
 		! "$@" 2>/dev/null || return 0
 		sleep 0.1
 	done
@@ -62,7 +62,9 @@ list_tests() { declare -F | sed -n 's/^declare -f test_//p'; }
 # Tests on real builds take long; the others are quick.
 quick_tests() { list_tests | grep -v '^real_'; }
 
+# For the tests: the prepared tree and a kernel that no build replaces.
 prepare_bench() {
+	# shellcheck disable=SC2034
 	TREE=$("$TOOLS/prepare.sh")
 	built=$run/built
 	mkdir -p "$built"

@@ -238,7 +238,7 @@ def try_lane(bench, lane, clean):
         return "DOES NOT BUILD", line
     expected, limit = clean[lane]
     killer = bench.run(lane, limit, expected).killer()
-    return ("killed", f"{killer} ({lane})") if killer else ("SURVIVED", "")
+    return ("SURVIVED", "") if killer is None else ("killed", f"{killer} ({lane})")
 
 
 def try_mutant(bench, mutant, clean):

@@ -169,15 +169,14 @@ clean_copy() {
 
 ### The patch series
 
-# Which patches, in which order, saying what.
-series_state() {
-	local series=$KERNEL_DIR/patches/series
-	[ -f "$series" ] || return 0
-	{ cat "$series" && cat "$KERNEL_DIR"/patches/*.patch 2>/dev/null; } | sha256sum
+series_names() {
+	[ ! -f "$KERNEL_DIR/patches/series" ] || sed 's/[[:space:]]*#.*//; s/[[:space:]].*//; /^$/d' "$KERNEL_DIR/patches/series"
 }
 
-series_is_empty() {
-	[ ! -f "$KERNEL_DIR/patches/series" ] || ! grep -qE '^[^#[:space:]]' "$KERNEL_DIR/patches/series"
+# Which patches, in which order, saying what.
+series_state() {
+	series_names
+	series_names | (cd "$KERNEL_DIR" && sed 's,^,patches/,' | xargs -r cat --)
 }
 
 # The folder of the patches is told anew each time: quilt would stay with the
@@ -248,7 +247,7 @@ pop_patches() {
 # No fuzz: a hunk that applies only loosely may land in the wrong place.
 push_patches() {
 	local log=$CACHE/logs/quilt.log
-	series_is_empty && return
+	[ -n "$(series_names)" ] || return 0
 	if ! in_quilt push -a --fuzz=0 >"$log" 2>&1; then
 		sed -n '/^Applying patch/h; /^patching file/H; /FAILED\|malformed\|does not\|No such\|reject/{x;/./p;s/.*//;x;p}' "$log" >&2
 		die "the series in $KERNEL_DIR/patches does not apply to ${STAMP}; whole log: $log"
@@ -257,7 +256,7 @@ push_patches() {
 
 apply_series() {
 	local state
-	state=$(series_state)
+	state=$(series_state | sha256sum)
 	[ ! -f "$BASE/applied" ] || [ "$(cat "$BASE/applied")" != "$state" ] || return 0
 	pop_patches
 	push_patches

@@ -32,6 +32,8 @@ PANIC = re.compile(r"Kernel panic - |Aborted|Segfault with no mm")
 CASE = re.compile(r"^(?:\[[ .0-9]+\] )?([^\s.]+\.[^\s.]+)$")
 SKIP = re.compile(r"^(?:\[[ .0-9]+\] )? *ok \d+ (\S.*?) # SKIP ?(.*)$")
 
+UNNAMED = "(cut short)"
+
 # Both lanes have the memory kunit.py gives; ZONE_MOVABLE makes a second
 # populated zone.
 LANE_ARGS = {"uml": [], "uml-small-blocks": ["movablecore=256M"]}
@@ -102,11 +104,12 @@ def read_json(path):
 
 
 def leaves(group, prefix=()):
-    """(names, status) of every result line: suite, case and, if any, parameter."""
+    """(names, status) of every result line: suite, case and, if any, parameter.
+    Where a kernel died kunit.py has results without a name."""
     for case in group.get("test_cases", []):
-        yield (*prefix, case["name"]), case["status"]
+        yield (*prefix, case["name"] or UNNAMED), case["status"]
     for sub in group.get("sub_groups", []):
-        yield from leaves(sub, (*prefix, sub["name"]))
+        yield from leaves(sub, (*prefix, sub["name"] or UNNAMED))
 
 
 class Result:
@@ -154,8 +157,9 @@ class Result:
         code = self.exit_code()
         if code == PASSED:
             return None
-        if self.failed_cases():
-            return self.failed_cases()[0]
+        for case in self.failed_cases():
+            if UNNAMED not in case:
+                return case
         if code == FAILED:
             return "kernel log: " + self.splats[0].strip()
         where = self.missing[0] if self.missing else "the suites"

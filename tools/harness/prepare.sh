@@ -33,7 +33,7 @@ prepare() {
 }
 
 refuses() {
-	! prepare "$@" || return 1
+	! prepare || return 1
 	grep -q '^error: ' "$log"
 }
 
@@ -92,7 +92,7 @@ test_half_unpacked_tree_is_redone() {
 
 test_broken_tarball() {
 	make_source && make_tarball && cp "$work/src.tar.xz" "$work/whole" || return 1
-	truncate -s 150 "$work/src.tar.xz"
+	truncate -s -60 "$work/src.tar.xz"
 	refuses && says src.tar.xz && [ ! -s "$work/tree" ] && cp "$work/whole" "$work/src.tar.xz" && prepare
 }
 
@@ -102,13 +102,11 @@ test_tarball_of_something_else() {
 
 test_own_tree_is_followed() {
 	make_source && add_patch one.patch mm/page_alloc.c 20 twenty && prepare "$work/src" || return 1
-	local before
-	before=$(cat "$work/src/mm/page_alloc.c" | sha256sum)
 	sed -i 's/^39$/thirty-nine/' "$work/src/mm/page_alloc.c"
 	rm "$work/src/mm/compaction.c"
 	prepare "$work/src" && has_line thirty-nine "$tree/mm/page_alloc.c" &&
 		has_line twenty "$tree/mm/page_alloc.c" && [ ! -e "$tree/mm/compaction.c" ] &&
-		! has_line twenty "$work/src/mm/page_alloc.c" && [ ! -e "$work/src/.pc" ] && [ -n "$before" ]
+		! has_line twenty "$work/src/mm/page_alloc.c" && [ ! -e "$work/src/.pc" ]
 }
 
 test_own_git_tree_leaves_ignored_files() {
@@ -159,7 +157,7 @@ fake_apt() {
 		*update) ;;
 		*download*)
 			cp "$work/whole.deb" linux-source-7.2_7.2.1-1_all.deb
-			[ ! -e "$work/break" ] || { truncate -s 200 linux-source-7.2_7.2.1-1_all.deb; kill -9 \$PPID; sleep 1; exit 1; }
+			[ ! -e "$work/break" ] || { truncate -s 200 linux-source-7.2_7.2.1-1_all.deb; kill -9 \$PPID; exit 1; }
 			;;
 		esac
 	SH

@@ -39,12 +39,13 @@ test_skipped_in_every_lane() {
 	exits 1 "$TOOLS/suites.py" compare "$work/1" "$work/2" && says "FAIL a.b" && ! says "a.c"
 }
 
-# guest SCRIPT-TEXT [ARGS...]
-guest() {
+# guest SCRIPT-TEXT [ARGS...]; run_guest takes the place of this shell.
+guest() { (run_guest "$@"); }
+run_guest() {
 	mkdir -p "$work"
 	printf '#!/bin/sh\n%s\n' "$1" >"$work/job.sh"
 	chmod +x "$work/job.sh"
-	"$TOOLS/uml.sh" --kernel "$built" --out "$work/out" --timeout "${limit:-60}" "$work/job.sh" "${@:2}"
+	exec "$TOOLS/uml.sh" --kernel "$built" --out "$work/out" --timeout "${limit:-60}" "$work/job.sh" "${@:2}"
 }
 
 test_guest_exit_code() { exits 7 guest 'exit 7'; }
@@ -53,7 +54,7 @@ test_guest_panic() { exits 3 guest 'echo c >/proc/sysrq-trigger' && says "the ke
 test_guest_power_off() { exits 3 guest 'busybox poweroff -f' && says "without an exit code"; }
 test_guest_hang() { limit=4 exits 124 guest 'sleep 1000' && says "time limit"; }
 
-test_guest_without_script() { exits 126 guest "exec \"\$FRAGBED_REPO/Kbuild\"" || exits 127 guest "exec /nowhere"; }
+test_guest_without_script() { exits 127 "$TOOLS/uml.sh" --kernel "$built" --out "$work/out" /nowhere; }
 
 test_guest_output_folder() {
 	exits 0 guest "echo written >\"\$FRAGBED_OUT/file\"" && grep -qx written "$work/out/file"
@@ -73,31 +74,40 @@ test_guest_counts() {
 	return $rc
 }
 
+# Starts a guest that has come up and sleeps, as process $pid.
+start_sleeper() {
+	run_guest "echo up >\"\$FRAGBED_OUT/up\"; sync; sleep 1000" >"$log" 2>&1 &
+	pid=$!
+	wait_for test -s "$work/out/up"
+}
+
+# The process whose arguments have all the texts, or nothing.
+process_with() {
+	local file text
+	for file in /proc/[0-9]*/cmdline; do
+		for text; do
+			grep -qsF -- "$text" "$file" || continue 2
+		done
+		basename "$(dirname "$file")"
+	done
+}
+
+ends_with() {
+	local wanted=$1 rc=0
+	wait "$pid" || rc=$?
+	sleep 0.3
+	[ $rc -eq "$wanted" ] && [ -z "$(process_with "FRAGBED_RUN=$CACHE/run/$pid-")" ]
+}
+
 test_guest_does_not_outlive_a_signal() {
 	local pid
-	guest "echo up >\"\$FRAGBED_OUT/up\"; sync; sleep 1000" >"$log" 2>&1 &
-	pid=$!
-	wait_for test -s "$work/out/up" || return 1
-	kill -TERM $pid
-	wait $pid
-	[ $? -eq 143 ] && ! has_process "FRAGBED_RUN=$CACHE/run/$pid-" && ! ls -d "$CACHE/run/$pid-"* 2>/dev/null
+	start_sleeper && kill -TERM "$pid" && ends_with 143 && ! ls -d "$CACHE/run/$pid-"* 2>/dev/null
 }
 
-test_guest_does_not_outlive_a_kill() {
+test_guest_does_not_outlive_its_starter() {
 	local pid
-	guest "echo up >\"\$FRAGBED_OUT/up\"; sync; sleep 1000" >"$log" 2>&1 &
-	pid=$!
-	wait_for test -s "$work/out/up" || return 1
-	kill -KILL "$(boot_of $pid)"
-	wait $pid
-	[ $? -eq 137 ] && sleep 0.3 && ! has_process "FRAGBED_RUN=$CACHE/run/$pid-"
+	start_sleeper && kill -KILL "$(process_with boot.py "$CACHE/run/$pid-")" && ends_with 137
 }
-
-# Whether a process other than the one asking has the text in its arguments.
-has_process() { grep -lsF -- "$1" /proc/[0-9]*/cmdline | grep -vE "^/proc/($$|$BASHPID|self)/" | grep -q .; }
-boot_of() { grep -lsF -- "boot.py" "/proc/"[0-9]*/cmdline | while IFS= read -r file; do
-	grep -qF "$CACHE/run/$1-" "$file" && basename "$(dirname "$file")"
-done | head -n 1; }
 
 test_two_guests_at_once() {
 	local first second
@@ -105,7 +115,7 @@ test_two_guests_at_once() {
 	first=$!
 	(work=$work/b guest "sleep 1; echo b >\"\$FRAGBED_OUT/file\"") >"$work/b.log" 2>&1 &
 	second=$!
-	wait $first && wait $second && grep -qx a "$work/a/out/file" && grep -qx b "$work/b/out/file"
+	wait "$first" && wait "$second" && grep -qx a "$work/a/out/file" && grep -qx b "$work/b/out/file"
 }
 
 test_real_two_runs_at_once() {
@@ -114,7 +124,7 @@ test_real_two_runs_at_once() {
 	first=$!
 	"$TOOLS/kunit.sh" --out "$work/b" canary.passes >"$work/b.log" 2>&1 &
 	second=$!
-	wait $first && wait $second && grep -q "1 passed" "$work/a.log" && grep -q "1 passed" "$work/b.log"
+	wait "$first" && wait "$second" && grep -q "1 passed" "$work/a.log" && grep -q "1 passed" "$work/b.log"
 }
 
 # Without dpkg's word for it nothing counts as installed; nothing is installed.
