@@ -26,6 +26,9 @@
 /* Offsets tried before a movable page is given up for this chunk. */
 #define PLANT_TRIES 4
 
+/* The per-cpu lists are emptied each time 1/256 of the node was visited. */
+#define DRAIN_SHIFT 8
+
 enum { RUN_ORDER, RUN_INDEX, RUN_UNMOVABLE, RUN_SEED, RUN_NODE, NR_RUN_KEYS };
 
 /* What was asked and what came of it; fragment/result is made from it. */
@@ -51,6 +54,7 @@ struct fragment_run {
 	struct fragbed_set *set;
 	struct rnd_state rnd;
 	int ticket;			/* see fragbed_should_stop() */
+	unsigned long drained_at;	/* result.visited at the last drain */
 };
 
 static DEFINE_SPINLOCK(last_lock);
@@ -180,15 +184,22 @@ static int fragment_step(struct fragment_run *run)
 	return 0;
 }
 
-/* Pages on per-cpu lists could still merge: look again with them counted. */
+/*
+ * Freed pages sit on per-cpu lists, where the index does not see them, and
+ * those lists grow to an eighth of a zone: empty them often enough not to
+ * overshoot the target, and before it counts as reached.
+ */
 static bool target_reached(struct fragment_run *run)
 {
 	struct fragment_result *r = &run->result;
+	unsigned long unseen = r->visited - run->drained_at;
 
 	r->reached = fragbed_unusable_index(r->nid, r->order);
-	if (r->reached < r->target)
+	if (r->reached < r->target &&
+	    unseen < fragbed_node_pages(r->nid) >> DRAIN_SHIFT)
 		return false;
 	fragbed_drain_free_pages();
+	run->drained_at = r->visited;
 	r->reached = fragbed_unusable_index(r->nid, r->order);
 	return r->reached >= r->target;
 }

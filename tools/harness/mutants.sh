@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=bash disable=SC2154  # $work, $log, $TREE, $pid are the caller's
+# shellcheck shell=bash disable=SC2154,SC2034  # $work, $log, $TREE, $pid, $patience are shared
 #
 # tools/mutants.py on real builds: its verdicts, and that it leaves the tree as
 # it was, however it ends.
@@ -23,10 +23,10 @@ tree_sum() { sha256sum "$TREE/mm/compaction.c" "$TREE/mm/page_alloc.c"; }
 test_real_mutant_verdicts() {
 	local before
 	before=$(tree_sum)
-	mutant right compact_zone_order "ret = compact_zone" "ret =  compact_zone"
-	mutant wrong compact_zone_order "ret = compact_zone" 'panic("on purpose"); ret = compact_zone'
+	mutant right compact_zone_order "return compact_zone" "return  compact_zone"
+	mutant wrong compact_zone_order "return compact_zone" 'panic("on purpose"); return compact_zone'
 	mutant elsewhere compact_zone_order "no such text" "x"
-	mutant unfit compact_zone_order "ret = compact_zone" "ret = no_such_function"
+	mutant unfit compact_zone_order "return compact_zone" "return no_such_function"
 	exits 1 "$TOOLS/mutants.py" --table "$work/table.toml" --no-counts &&
 		says "SURVIVED" && says "DOES NOT APPLY" && says "DOES NOT BUILD" && says "kernel crashed" &&
 		says "4 mutants, 1 killed, 1 survived, 2 not tried" && [ "$(tree_sum)" = "$before" ]
@@ -36,7 +36,7 @@ test_real_mutant_verdicts() {
 # come builds and maybe another run.
 start_mutants() {
 	local patience=900
-	mutant right compact_zone_order "ret = compact_zone" "ret =  compact_zone"
+	mutant right compact_zone_order "return compact_zone" "return  compact_zone"
 	"$TOOLS/mutants.py" --table "$work/table.toml" --no-counts >"$log" 2>&1 &
 	pid=$!
 	wait_for mutant_stands_or_ended && kill -0 "$pid"
