@@ -475,8 +475,18 @@ case_compact_reports() {
 		check "moved" [ "$(fact compact/last delta_pgmigrate_success)" -gt 0 ]
 }
 
+# The module as it is built for a kernel without our series.
 case_compact_without_core_is_eopnotsupp() {
-	wants EOPNOTSUPP compact/run "order=1 type=movable"
+	unload_module || return 1
+	insmod "${FRAGBED_MODULE%.ko}-stock.ko" || return 1
+	check "caps say no" eval '! have_feature compact' &&
+		check "and why" [ "$(fact caps compact)" = "no kernel built without CONFIG_FRAGBED" ] &&
+		wants EOPNOTSUPP compact/run "order=1 type=movable" &&
+		check "compact/last refuses" eval '! cat "$FRAGBED_DIR/compact/last" 2>/dev/null' &&
+		ok_knob hold/alloc "set=u type=unmovable order=3 count=10" &&
+		ok_knob fragment/run "order=4 index=300 unmovable=50 seed=1"
+	result=$?
+	unload_module && insmod "$FRAGBED_MODULE" && return $result
 }
 
 # --- map -------------------------------------------------------------------------
@@ -606,7 +616,7 @@ skip_reason() {
 	case $1 in
 	compact_reports) have_feature compact || fact caps compact ;;
 	compact_without_core_is_eopnotsupp)
-		have_feature compact && echo "this kernel has CONFIG_FRAGBED" ;;
+		[ -f "${FRAGBED_MODULE%.ko}-stock.ko" ] || echo "no fragbed-stock.ko beside fragbed.ko" ;;
 	fragment_reaches_the_target | fragment_partial_target | fragment_same_seed_same_figures | \
 		movable_holds_migrate | map_adds_up)
 		# What sits on per-cpu lists hides whole blocks.

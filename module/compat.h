@@ -14,7 +14,7 @@
 #include <linux/shmem_fs.h>
 #include <linux/shrinker.h>
 
-#if __has_include("linux/fragbed.h")
+#ifdef FRAGBED_CORE
 #include <linux/fragbed.h>
 #endif
 
@@ -57,7 +57,7 @@ static inline void shrinker_free(struct shrinker *shrinker)
 }
 #endif
 
-#if IS_ENABLED(CONFIG_FRAGBED)
+#ifdef FRAGBED_CORE
 #define FRAGBED_HAVE_CORE true
 int fragbed_compact_run(char *line);
 int fragbed_compact_last_show(struct seq_file *m, void *unused);

@@ -71,11 +71,21 @@ build_module() {
 		in_tree M="$REPO" MO="$BUILD/$MODULE_SUBDIR" modules || exit 1
 }
 
+# As a kernel without our series gets it, so that its refusals are tested too.
+build_stock_module() {
+	[ -f "$REPO/Kbuild" ] || return 0
+	mkdir -p "$BUILD/$MODULE_SUBDIR-stock"
+	run_logged "$LANE: building fragbed.ko without the core" "$LOGS/module.log" \
+		in_tree M="$REPO" MO="$BUILD/$MODULE_SUBDIR-stock" FRAGBED_CORE=n modules || exit 1
+}
+
 # The linker makes a new image instead of writing into the old one, so a hard
 # link will do.
 hand_out() {
 	ln -f "$BUILD/linux" "$1/linux" 2>/dev/null || cp "$BUILD/linux" "$1/linux"
-	[ ! -f "$BUILD/$MODULE_SUBDIR/fragbed.ko" ] || cp "$BUILD/$MODULE_SUBDIR/fragbed.ko" "$1/"
+	[ -f "$BUILD/$MODULE_SUBDIR/fragbed.ko" ] || return 0
+	cp "$BUILD/$MODULE_SUBDIR/fragbed.ko" "$1/"
+	cp "$BUILD/$MODULE_SUBDIR-stock/fragbed.ko" "$1/fragbed-stock.ko"
 }
 
 TREE=$("$TOOLS/prepare.sh")
@@ -86,6 +96,6 @@ take_lock "$KEY"
 mkdir -p "$LOGS"
 configure_if_needed
 build_kernel
-[ "${FRAGBED_NO_MODULE:-}" = 1 ] || build_module
+[ "${FRAGBED_NO_MODULE:-}" = 1 ] || { build_module && build_stock_module; }
 [ -z "${2:-}" ] || hand_out "$2"
 printf '%s\n' "$BUILD/linux"

@@ -8,6 +8,7 @@
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 TOOLS=$REPO/tools
 OUT=$REPO/build
+COUNTS=${FRAGBED_COUNTS_DIR:-$OUT/counts}
 CACHE=${FRAGBED_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/fragbed}
 KERNEL_DIR=${FRAGBED_KERNEL_DIR:-$REPO/kernel}
 LANES=(uml uml-small-blocks)
@@ -156,13 +157,13 @@ get_kernel() {
 		return
 	fi
 	cp "$3/linux" "$2/" || die "there is no kernel in $3"
-	[ ! -f "$3/fragbed.ko" ] || cp "$3/fragbed.ko" "$2/"
+	[ ! -f "$3/fragbed.ko" ] || cp "$3"/fragbed*.ko "$2/"
 }
 
 # write_counts NAME PASSED FAILED SKIPPED: what .ci/run adds up.
 write_counts() {
-	mkdir -p "$OUT/counts"
-	printf '%s %s %s\n' "$2" "$3" "$4" >"$OUT/counts/$1"
+	mkdir -p "$COUNTS"
+	printf '%s %s %s\n' "$2" "$3" "$4" >"$COUNTS/$1"
 }
 
 # add_counts NAME...: sums up in PASSED, FAILED, SKIPPED. Counts that should be
@@ -172,7 +173,7 @@ add_counts() {
 	PASSED=0 FAILED=0 SKIPPED=0
 	for name; do
 		passed=0 failed=1 skipped=0
-		[ ! -s "$OUT/counts/$name" ] || read -r passed failed skipped <"$OUT/counts/$name"
+		[ ! -s "$COUNTS/$name" ] || read -r passed failed skipped <"$COUNTS/$name"
 		PASSED=$((PASSED + passed)) FAILED=$((FAILED + failed)) SKIPPED=$((SKIPPED + skipped))
 	done
 }
