@@ -486,7 +486,7 @@ case_compact_without_core_is_eopnotsupp() {
 		ok_knob hold/alloc "set=u type=unmovable order=3 count=10" &&
 		ok_knob fragment/run "order=4 index=300 unmovable=50 seed=1"
 	result=$?
-	unload_module && insmod "$FRAGBED_MODULE" && return $result
+	unload_module && insmod "$FRAGBED_MODULE" && return "$result"
 }
 
 # --- map -------------------------------------------------------------------------
