@@ -527,7 +527,8 @@ case_movable_holds_migrate() {
 
 case_unmovable_holds_do_not() {
 	blocks_after_compaction unmovable || return 1
-	check "no blocks became free" [ "$now" -le $((had + 3)) ]
+	# A few blocks hold movable pages of the system only; ours fill some hundred.
+	check "few blocks became free" [ "$now" -le $((had + 20)) ]
 }
 
 # --- unloading, memory running out ----------------------------------------------------

@@ -83,9 +83,9 @@ build_stock_module() {
 # link will do.
 hand_out() {
 	ln -f "$BUILD/linux" "$1/linux" 2>/dev/null || cp "$BUILD/linux" "$1/linux"
-	[ -f "$BUILD/$MODULE_SUBDIR/fragbed.ko" ] || return 0
-	cp "$BUILD/$MODULE_SUBDIR/fragbed.ko" "$1/"
-	cp "$BUILD/$MODULE_SUBDIR-stock/fragbed.ko" "$1/fragbed-stock.ko"
+	[ ! -f "$BUILD/$MODULE_SUBDIR/fragbed.ko" ] || cp "$BUILD/$MODULE_SUBDIR/fragbed.ko" "$1/"
+	[ ! -f "$BUILD/$MODULE_SUBDIR-stock/fragbed.ko" ] ||
+		cp "$BUILD/$MODULE_SUBDIR-stock/fragbed.ko" "$1/fragbed-stock.ko"
 }
 
 TREE=$("$TOOLS/prepare.sh")
