@@ -73,6 +73,15 @@ static inline int fragbed_pageblock_type(const struct page *page)
 	return -EOPNOTSUPP;
 }
 
+static inline int fragbed_compact_attach(void)
+{
+	return 0;
+}
+
+static inline void fragbed_compact_detach(void)
+{
+}
+
 static inline int fragbed_compact_run(char *line)
 {
 	pr_warn("compact/run: this kernel was built without CONFIG_FRAGBED\n");

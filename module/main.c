@@ -263,10 +263,15 @@ static void create_files(void)
 
 static int __init fragbed_init(void)
 {
-	int ret = fragbed_sets_init();
+	int ret = fragbed_compact_attach();
 
 	if (ret)
 		return ret;
+	ret = fragbed_sets_init();
+	if (ret) {
+		fragbed_compact_detach();
+		return ret;
+	}
 	create_files();
 	return 0;
 }
@@ -277,6 +282,7 @@ static void __exit fragbed_exit(void)
 	debugfs_remove_recursive(top);
 	fragbed_churn_stop();
 	fragbed_sets_exit();
+	fragbed_compact_detach();
 	WARN(fragbed_chunks_held(), "fragbed: %ld chunks leaked",
 	     fragbed_chunks_held());
 }

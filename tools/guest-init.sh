@@ -15,13 +15,32 @@ mount -t tmpfs tmpfs /run
 mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
 mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
 
+# The host may be a container, whose /dev has next to nothing.
+fill_dev() {
+	mount -t tmpfs -o mode=755 tmpfs /dev
+	mknod -m 666 /dev/null c 1 3
+	mknod -m 666 /dev/zero c 1 5
+	mknod -m 666 /dev/full c 1 7
+	mknod -m 666 /dev/random c 1 8
+	mknod -m 666 /dev/urandom c 1 9
+	mknod /dev/kmsg c 1 11
+	mknod -m 666 /dev/tty c 5 0
+	mknod /dev/console c 5 1
+	mknod /dev/tty0 c 4 0
+	ln -s /proc/self/fd /dev/fd
+	ln -s fd/0 /dev/stdin
+	ln -s fd/1 /dev/stdout
+	ln -s fd/2 /dev/stderr
+	mkdir /dev/shm
+}
+
 # The kernel's messages have the console, the job has the other terminal.
-mknod /run/job-tty c 4 0
-exec </dev/null >/run/job-tty 2>&1
+fill_dev
+exec </dev/null >/dev/tty0 2>&1
 stty -onlcr <&1
 
-# A tmpfs on /tmp would hide whatever of the host lies there: what the job needs
-# is mounted again by its path.
+# The tmpfs mounts hide whatever of the host lies there: what the job needs is
+# mounted again by its path.
 show() {
 	mkdir -p "$2"
 	mount -t hostfs -o "$2" hostfs "$2"
@@ -31,7 +50,7 @@ mount -t tmpfs tmpfs /tmp
 show rw "$FRAGBED_RUN"
 . "$FRAGBED_RUN/job"
 case $FRAGBED_REPO in
-/tmp/*) show ro "$FRAGBED_REPO" ;;
+/tmp/* | /run/* | /dev/*) show ro "$FRAGBED_REPO" ;;
 esac
 show rw "$FRAGBED_OUT"
 

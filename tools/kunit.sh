@@ -36,14 +36,18 @@ run_lane() {
 	FRAGBED_NO_MODULE=1 get_kernel "$lane" "$run/$lane" "$kernel"
 	say "$lane: running $glob"
 	run_stoppable "$TOOLS/suites.py" run --tree "$tree" --lane "$lane" --folder "$run/$lane" \
-		--out "$results/$lane" --limit "$limit" --counts "$results/$lane/counts" "$glob"
+		--out "$run/$lane/out" --limit "$limit" --counts "$run/$lane/out/counts" "$glob"
 }
 
-# Only whole runs count: a look at one suite must not change the sum.
-bring_counts() {
-	[ "$results" = "$OUT/kunit" ] || return 0
-	mkdir -p "$OUT/counts"
-	cp "$results/$1/counts" "$OUT/counts/kunit-$1"
+# In one go at the end, so that two runs do not write into each other's log. Only
+# whole runs count: a look at one suite must not change the sum.
+bring_results() {
+	[ -d "$run/$1/out" ] || return 0
+	mkdir -p "$results/$1"
+	cp "$run/$1/out"/* "$results/$1/"
+	[ "$results" = "$OUT/kunit" ] && [ "$glob" = 'fragbed_*' ] || return 0
+	mkdir -p "$COUNTS"
+	cp "$run/$1/out/counts" "$COUNTS/kunit-$1" 2>/dev/null || :
 }
 
 # The first lane that went wrong decides the exit code.
@@ -54,8 +58,8 @@ run_all() {
 		lane_rc=0
 		run_lane "$lane" "$tree" || lane_rc=$?
 		[ $rc -ne 0 ] || rc=$lane_rc
-		bring_counts "$lane"
-		ran+=("$results/$lane/result.json")
+		bring_results "$lane"
+		ran+=("$run/$lane/out/result.json")
 	done
 	if [ $rc -eq 0 ] && [ ${#ran[@]} -gt 1 ]; then
 		"$TOOLS/suites.py" compare "${ran[@]}" || rc=1

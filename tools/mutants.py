@@ -289,7 +289,7 @@ def run_table(bench, mutants, clean):
 
 def write_results(options, rows, killed):
     if options.counts:
-        counts = os.path.join(REPO, "build", "counts")
+        counts = os.environ.get("FRAGBED_COUNTS_DIR") or os.path.join(REPO, "build", "counts")
         os.makedirs(counts, exist_ok=True)
         with open(os.path.join(counts, "mutants"), "w") as file:
             print(killed, len(rows) - killed, 0, file=file)

@@ -70,7 +70,7 @@ class Suites:
              "--failed", "--json=" + self.path("kunit.json"),
              "--junit=" + self.path("kunit.xml"), self.path("kernel.log")],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        return done.stdout
+        return "\n".join(line for line in done.stdout.splitlines() if "stored in" not in line)
 
     def run(self, glob, expected=None):
         """Lists the cases first, unless the caller knows them, and runs them."""

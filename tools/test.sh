@@ -17,11 +17,21 @@ part() {
 	[ $rc -eq 0 ] || bad+=("$name (exit code $rc)")
 }
 
-rm -rf "$OUT/counts"
+# Counts of its own while it runs: another run in this clone writes some, too.
+bring_counts() {
+	mkdir -p "$1"
+	cp "$COUNTS"/* "$1/" 2>/dev/null || :
+}
+
+kept=$COUNTS
+make_run_folder
+export FRAGBED_COUNTS_DIR=$run/counts
+COUNTS=$FRAGBED_COUNTS_DIR
 part suites "$TOOLS/kunit.sh" --all
-part knobs "$TOOLS/uml.sh" --timeout 120 --out "$OUT/knobs" --counts knobs \
+part knobs "$TOOLS/uml.sh" --timeout 300 --out "$OUT/knobs" --counts knobs \
 	"$REPO/debugfs-scripts/knobs.sh"
 part harness "$TOOLS/harness-test.sh" --quick
+bring_counts "$kept"
 add_counts kunit-uml kunit-uml-small-blocks knobs harness-quick
 for name in "${bad[@]}"; do
 	printf 'FAILED: %s\n' "$name"

@@ -63,8 +63,8 @@ bring_counts() {
 		write_counts "$counts" 0 1 0
 		return
 	fi
-	mkdir -p "$OUT/counts"
-	cp "$run/counts" "$OUT/counts/$counts"
+	mkdir -p "$COUNTS"
+	cp "$run/counts" "$COUNTS/$counts"
 }
 
 # From how the kernel process ended and what the guest left, the exit code.

@@ -67,6 +67,8 @@ struct fragbed_compact_report {
 };
 
 #if IS_ENABLED(CONFIG_FRAGBED)
+int fragbed_compact_attach(void);
+void fragbed_compact_detach(void);
 int fragbed_direct_compact(const struct fragbed_compact_request *req,
 			   struct fragbed_compact_report *report);
 const char *fragbed_compact_result_name(int result);

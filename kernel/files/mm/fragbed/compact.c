@@ -121,6 +121,28 @@ out:
 EXPORT_SYMBOL_FOR_MODULES(fragbed_direct_compact, "fragbed");
 
 /**
+ * fragbed_compact_attach() - attach to the tracepoints for many compactions
+ *
+ * Attaching takes grace periods, some 0.2 s; done for each compaction it would
+ * cost more than the compaction.
+ *
+ * Context: may sleep.
+ * Return: 0, or a negative errno. To be undone with fragbed_compact_detach().
+ */
+int fragbed_compact_attach(void)
+{
+	return watch_enable();
+}
+EXPORT_SYMBOL_FOR_MODULES(fragbed_compact_attach, "fragbed");
+
+/** fragbed_compact_detach() - undo fragbed_compact_attach(); may sleep */
+void fragbed_compact_detach(void)
+{
+	watch_disable();
+}
+EXPORT_SYMBOL_FOR_MODULES(fragbed_compact_detach, "fragbed");
+
+/**
  * fragbed_compact_result_name() - a result in words
  * @result: an enum compact_result value
  *
