@@ -87,11 +87,29 @@ const char *reach_type_name(int migratetype)
 }
 EXPORT_SYMBOL_IF_KUNIT(reach_type_name);
 
+/* Is the pageblock of @page part of a free page larger than a pageblock? */
+static bool reach_in_larger_free_page(struct page *page)
+{
+	unsigned long pfn = page_to_pfn(page);
+	unsigned int order;
+	struct page *head;
+
+	for (order = pageblock_order + 1; order < NR_PAGE_ORDERS; order++) {
+		head = pfn_to_page(round_down(pfn, 1UL << order));
+		if (PageBuddy(head) && buddy_order(head) >= order)
+			return true;
+	}
+	return false;
+}
+
 /**
  * reach_set_pageblock_type() - relabel a pageblock and move its free pages
  * @zone: zone of the block
  * @page: any page of the block
  * @migratetype: new label, not MIGRATE_ISOLATE
+ *
+ * A block that has become part of a larger free page keeps its label: all the
+ * blocks of such a page must have the one of the list it is on.
  *
  * Context: takes zone->lock.
  * Return: the old label.
@@ -103,7 +121,7 @@ int reach_set_pageblock_type(struct zone *zone, struct page *page,
 
 	guard(spinlock_irqsave)(&zone->lock);
 	old = get_pageblock_migratetype(page);
-	if (old != migratetype)
+	if (old != migratetype && !reach_in_larger_free_page(page))
 		move_freepages_block(zone, page, old, migratetype);
 	return old;
 }
