@@ -226,11 +226,11 @@ static void capture_while_merging(struct kunit *test)
 	struct scene_block *block = scene_block(test, pageblock_order, UNMOV);
 	struct capture_control capc = capture_for(block->zone, 1, UNMOV);
 	struct scene_free first = { .block = block, .offset = 8 };
-	struct scene_free second = { .block = block, .offset = 9, .capc = &capc };
+	struct scene_free second = { .block = block, .offset = 9, .capc = &capc,
+				     .prior = &first };
 
-	scene_free(test, &first);
-	check_account(test, &first, 1, "first page");
 	scene_free(test, &second);
+	check_account(test, &first, 1, "first page");
 	KUNIT_EXPECT_PTR_EQ(test, capc.page, block->page + 8);
 	check_account(test, &second, -1, "second page, captured with its buddy");
 	scene_return_captured(test, block->zone, &capc);
@@ -243,9 +243,8 @@ static void capture_not_past_the_order(struct kunit *test)
 	struct capture_control capc = capture_for(block->zone, 1, UNMOV);
 	struct scene_free first = { .block = block, .offset = 8, .order = 2 };
 	struct scene_free second = { .block = block, .offset = 12, .order = 2,
-				     .capc = &capc };
+				     .capc = &capc, .prior = &first };
 
-	scene_free(test, &first);
 	scene_free(test, &second);
 	KUNIT_EXPECT_NULL(test, capc.page);
 	check_account(test, &second, 4, "merged beyond the requested order");
@@ -267,9 +266,9 @@ static void capture_merged_blocks(struct kunit *test)
 	second.block = first.block;
 	capc = capture_for(first.block->zone, pageblock_order + 1, UNMOV);
 	second.capc = &capc;
-	scene_free(test, &first);
-	KUNIT_EXPECT_EQ(test, first.after.blocks - first.before.blocks, nr);
+	second.prior = &first;
 	scene_free(test, &second);
+	KUNIT_EXPECT_EQ(test, first.after.blocks - first.before.blocks, nr);
 	KUNIT_EXPECT_PTR_EQ(test, capc.page, first.block->page);
 	KUNIT_EXPECT_EQ(test, second.after.blocks - second.before.blocks, -nr);
 	check_account(test, &second, -nr, "two blocks");
@@ -284,9 +283,8 @@ static void capture_not_at_max_order(struct kunit *test)
 	struct scene_free half = { .block = block, .order = MAX_PAGE_ORDER - 1 };
 	struct scene_free other = { .block = block, .order = MAX_PAGE_ORDER - 1,
 				    .offset = 1UL << (MAX_PAGE_ORDER - 1),
-				    .capc = &capc };
+				    .capc = &capc, .prior = &half };
 
-	scene_free(test, &half);
 	scene_free(test, &other);
 	KUNIT_EXPECT_NULL_MSG(test, capc.page, "captured at MAX_PAGE_ORDER");
 	check_account(test, &other, 1L << (MAX_PAGE_ORDER - 1), "the last merge");

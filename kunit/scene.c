@@ -178,12 +178,20 @@ static void free_in_zone(struct scene_free *f)
 	struct page *page = f->block->page + f->offset;
 	struct zone *zone = f->block->zone;
 
-	guard(spinlock_irqsave)(&zone->lock);
 	scene_read_account(zone, &f->before);
 	WRITE_ONCE(current->capture_control, f->capc);
 	reach_free_one_page(page, zone, f->order, reach_pageblock_type(page));
 	WRITE_ONCE(current->capture_control, NULL);
 	scene_read_account(zone, &f->after);
+}
+
+/* In one go, or someone else takes the first page before the second comes. */
+static void free_prior_and_this(struct scene_free *f)
+{
+	guard(spinlock_irqsave)(&f->block->zone->lock);
+	if (f->prior)
+		free_in_zone(f->prior);
+	free_in_zone(f);
 }
 
 static int free_watched(void *data)
@@ -197,7 +205,7 @@ static int free_watched(void *data)
 		return -ENOMEM;
 	err = watch_start(w);
 	if (!err) {
-		free_in_zone(f);
+		free_prior_and_this(f);
 		watch_stop();
 		event = watch_last(w, WATCH_EXTFRAG);
 		f->extfrag = watch_count(w, WATCH_EXTFRAG);
@@ -207,6 +215,14 @@ static int free_watched(void *data)
 	return err;
 }
 
+static void prepare_free(struct kunit *test, struct scene_free *f)
+{
+	struct page *page = f->block->page + f->offset;
+
+	KUNIT_ASSERT_TRUE(test, reach_prepare_free(page, f->order));
+	bitmap_clear(f->block->owned, f->offset, 1U << f->order);
+}
+
 /**
  * scene_free() - free a chunk of a block through __free_one_page()
  * @test: case
@@ -214,9 +230,9 @@ static int free_watched(void *data)
  */
 void scene_free(struct kunit *test, struct scene_free *f)
 {
-	KUNIT_ASSERT_TRUE(test, reach_prepare_free(f->block->page + f->offset,
-						   f->order));
-	bitmap_clear(f->block->owned, f->offset, 1U << f->order);
+	prepare_free(test, f);
+	if (f->prior)
+		prepare_free(test, f->prior);
 	if (f->by_kthread)
 		KUNIT_ASSERT_EQ(test, 0, free_watched(f));
 	else
@@ -366,19 +382,6 @@ static int reclaim_watched(void *data)
 	return 0;
 }
 
-static int alloc_watched(void *data)
-{
-	struct scene_run *run = data;
-	int err;
-
-	err = watch_start(run->watch);
-	if (err)
-		return err;
-	run->page = alloc_pages_node(run->req.nid, run->req.gfp, run->req.order);
-	watch_stop();
-	return 0;
-}
-
 /* Copied out of the run, which may live on the stack of the case. */
 struct run_leftovers {
 	struct page *page;
@@ -436,17 +439,6 @@ void scene_direct_reclaim(struct kunit *test, struct scene_run *run)
 }
 EXPORT_SYMBOL_IF_KUNIT(scene_direct_reclaim);
 
-/**
- * scene_alloc() - run alloc_pages() in a user task
- * @test: case
- * @run: the request, of which only @gfp, @nid and @order count, and the page
- */
-void scene_alloc(struct kunit *test, struct scene_run *run)
-{
-	run_in_user_task(test, run, alloc_watched);
-}
-EXPORT_SYMBOL_IF_KUNIT(scene_alloc);
-
 struct held_pages {
 	struct list_head list;
 	unsigned int order;
@@ -475,30 +467,55 @@ static struct held_pages *hold_pages(struct kunit *test, unsigned int order)
 	return held;
 }
 
-/**
- * scene_exhaust_type() - take all free pages that one type has for itself
- * @test: case
- * @gfp: __GFP_RECLAIMABLE, or 0 for unmovable
- * @order: nothing of this order or above is left
- *
- * The next request of that type has to fall back or to make a block. For the
- * time of the case vm.defrag_mode is on: without it, and without the reclaim
- * bits that are missing here, a request would fall back at once.
+/*
+ * Take all free pages that the request's type has for itself. With defrag_mode,
+ * and without the reclaim bits, a request falls back to nothing.
  */
-void scene_exhaust_type(struct kunit *test, gfp_t gfp, unsigned int order)
+static void exhaust_type(struct scene_run *run)
 {
-	struct held_pages *held = hold_pages(test, order);
+	gfp_t gfp = run->req.gfp & (__GFP_MOVABLE | __GFP_RECLAIMABLE);
 	struct page *page;
 
-	scene_set_int(test, reach_defrag_mode(), 1);
-	reach_drain_free_pages();
-	while ((page = alloc_pages_node(zone_to_nid(scene_zone()),
-					gfp | __GFP_NOWARN | __GFP_THISNODE, order))) {
-		list_add(&page->lru, &held->list);
+	while ((page = alloc_pages_node(run->req.nid,
+					gfp | __GFP_NOWARN | __GFP_THISNODE,
+					run->req.order))) {
+		list_add(&page->lru, &run->held->list);
 		cond_resched();
 	}
 }
-EXPORT_SYMBOL_IF_KUNIT(scene_exhaust_type);
+
+static int alloc_exhausted_watched(void *data)
+{
+	struct scene_run *run = data;
+	int err;
+
+	exhaust_type(run);
+	err = watch_start(run->watch);
+	if (err)
+		return err;
+	WRITE_ONCE(*reach_defrag_mode(), run->defrag_mode);
+	run->page = alloc_pages_node(run->req.nid, run->req.gfp, run->req.order);
+	watch_stop();
+	return 0;
+}
+
+/**
+ * scene_alloc_exhausted() - alloc_pages() in a user task, of a type used up
+ * @test: case
+ * @run: the request, of which @gfp, @nid and @order count, and the page
+ *
+ * All free pages that the type has for itself are taken first, so that the
+ * request has to fall back or to make a block. The task does both, since
+ * others need pages of that type as well.
+ */
+void scene_alloc_exhausted(struct kunit *test, struct scene_run *run)
+{
+	run->held = hold_pages(test, run->req.order);
+	reach_drain_free_pages();
+	scene_set_int(test, reach_defrag_mode(), 1);
+	run_in_user_task(test, run, alloc_exhausted_watched);
+}
+EXPORT_SYMBOL_IF_KUNIT(scene_alloc_exhausted);
 
 /* Part of a larger page that was not split: only its head has a reference. */
 static void free_tail_chunk(struct page *page, unsigned int order)

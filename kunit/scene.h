@@ -74,6 +74,8 @@ void scene_read_account(struct zone *zone, struct scene_account *account);
  * @order: order it is freed as
  * @capc: capture control in force, NULL for none
  * @by_kthread: freed by a kernel thread, not by a user task
+ * @prior: freed first, under the same lock, or NULL; its @capc counts, the
+ *	rest of how it is freed is that of this one
  * @before: accounting before; filled in
  * @after: accounting after; filled in
  * @extfrag: mm_page_alloc_extfrag events; filled in
@@ -85,6 +87,7 @@ struct scene_free {
 	unsigned int order;
 	struct capture_control *capc;
 	bool by_kthread;
+	struct scene_free *prior;
 	struct scene_account before;
 	struct scene_account after;
 	unsigned int extfrag;
@@ -100,9 +103,11 @@ void scene_return_captured(struct kunit *test, struct zone *zone,
  * @req: the request
  * @hook: called at each watched event, see struct watch
  * @hook_data: for the use of @hook
+ * @defrag_mode: value of vm.defrag_mode, for scene_alloc_exhausted()
  * @page: what it got, freed when the case ends; filled in
  * @result: enum compact_result; filled in
  * @progress: pages reclaimed; filled in
+ * @held: for the use of scene_alloc_exhausted()
  * @still_published: current->capture_control was set afterwards; filled in
  * @still_annotated: lockdep still saw fs reclaim afterwards; filled in
  * @watch: what happened; filled in
@@ -111,6 +116,8 @@ struct scene_run {
 	struct reach_request req;
 	void (*hook)(struct watch *w, const struct watch_event *event);
 	void *hook_data;
+	int defrag_mode;
+	struct held_pages *held;
 	struct page *page;
 	enum compact_result result;
 	unsigned long progress;
@@ -121,8 +128,7 @@ struct scene_run {
 
 void scene_direct_compact(struct kunit *test, struct scene_run *run);
 void scene_direct_reclaim(struct kunit *test, struct scene_run *run);
-void scene_alloc(struct kunit *test, struct scene_run *run);
-void scene_exhaust_type(struct kunit *test, gfp_t gfp, unsigned int order);
+void scene_alloc_exhausted(struct kunit *test, struct scene_run *run);
 void scene_in_user_task(struct kunit *test, int (*fn)(void *arg), void *arg);
 
 void scene_save_defer_state(struct kunit *test, struct zone *zone);
