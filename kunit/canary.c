@@ -3,6 +3,7 @@
 #include <kunit/test.h>
 #include <linux/delay.h>
 #include <linux/module.h>
+#include <linux/slab.h>
 
 static void passes(struct kunit *test)
 {
@@ -24,6 +25,15 @@ static void warns(struct kunit *test)
 	WARN(1, "on purpose");
 }
 
+/* Several, since a stale pointer on some stack would keep one alive. */
+static void leaks(struct kunit *test)
+{
+	int i;
+
+	for (i = 0; i < 16; i++)
+		KUNIT_EXPECT_NOT_NULL(test, kmalloc(512, GFP_KERNEL));
+}
+
 static void crashes(struct kunit *test)
 {
 	panic("on purpose");
@@ -41,6 +51,7 @@ static struct kunit_case canary_cases[] = {
 	KUNIT_CASE(fails),
 	KUNIT_CASE(skips),
 	KUNIT_CASE(warns),
+	KUNIT_CASE(leaks),
 	KUNIT_CASE(crashes),
 	KUNIT_CASE(hangs),
 	{}

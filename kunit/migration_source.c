@@ -328,6 +328,8 @@ static void source_jump(struct kunit *test)
 		KUNIT_EXPECT_NE_MSG(test, found, block->pfn, "%s", j->name);
 	else
 		KUNIT_EXPECT_EQ_MSG(test, found, start, "%s: order %d", j->name, order);
+	if (!j->jumps && !j->skip_block)
+		KUNIT_EXPECT_EQ_MSG(test, cc.fast_search_fail, 0, "%s: it searched", j->name);
 }
 
 /* What direct compaction tells the scanners about the request. */

@@ -64,6 +64,35 @@ test_guest_reads_only() {
 	exits 0 guest "! touch \"\$FRAGBED_REPO/Makefile\" && ! touch /etc/hostname"
 }
 
+# checked_guest KERNEL-ARGS COMMANDS: they stand between a mark in the kernel's log
+# and the check of what came after it.
+checked_guest() {
+	mkdir -p "$work"
+	cat >"$work/job.sh" <<-END
+		. "\$FRAGBED_REPO/debugfs-scripts/lib.sh"
+		log_mark
+		$2
+		log_check || exit 9
+	END
+	"$TOOLS/uml.sh" --kernel "$built" --out "$work/out" --timeout 120 --args "$1" /bin/sh "$work/job.sh"
+}
+
+test_clean_log() { exits 0 checked_guest "" "echo nothing special >/dev/kmsg"; }
+test_bug_in_log() { exits 9 checked_guest "" "echo 'BUG: on purpose' >/dev/kmsg" && says "BUG: on purpose"; }
+test_lockdep_in_log() {
+	exits 9 checked_guest "" "echo 'WARNING: possible circular locking dependency detected' >/dev/kmsg"
+}
+test_leak_in_guest() {
+	exits 9 checked_guest "kunit.enable=1 kunit.filter_glob=canary.leaks kmemleak=on" : &&
+		says "unreferenced object" && says "kunit_try_catch"
+}
+
+# All knobs once more, with every allocation that the module makes accounted for.
+test_knobs_leak_nothing() {
+	exits 0 "$TOOLS/uml.sh" --kernel "$built" --out "$work/out" --timeout 400 --args kmemleak=on \
+		"$REPO/debugfs-scripts/knobs.sh" && grep -q 'Kernel memory leak detector initialized' "$work/out/kernel.log"
+}
+
 test_guest_counts() {
 	local counts=$work/counts/harness-guest
 	export FRAGBED_COUNTS_DIR=$work/counts
