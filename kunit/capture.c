@@ -549,33 +549,24 @@ static void read_account_locked(struct zone *zone, struct scene_account *account
 	scene_read_account(zone, account);
 }
 
-/* '####mmmm####', compacted; it starts right at the pages that can move. */
-static struct scene_block *compact_planted(struct kunit *test, int block_type,
-					   struct scene_run *run)
+struct whole_run {
+	const struct whole *w;
+	struct scene_run run;
+};
+
+/*
+ * It starts right at the pages that can move. Still an interrupt may free a
+ * page first while the task compacts, and that one is captured then.
+ */
+static bool compact_planted(struct kunit *test, struct scene_block *block, void *arg)
 {
-	struct scene_block *block = scene_block(test, pageblock_order, MOV);
+	struct whole_run *wr = arg;
 
 	scene_save_defer_state(test, block->zone);
 	scene_plant_movable(test, block, 4, 4);
-	scene_set_type(block, block_type);
-	scene_compact_fragmented(test, block->zone, block->pfn + 4, run);
-	return block;
-}
-
-/*
- * What an interrupt frees while the task compacts, a slab page after a grace
- * period for one, may be captured first: then it is tried again.
- */
-static struct scene_block *run_whole(struct kunit *test, const struct whole *w,
-				     struct scene_run *run)
-{
-	struct scene_block *block;
-	int tries = 0;
-
-	do
-		block = compact_planted(test, w->block_type, run);
-	while (w->captured && !in_block(run->page, block) && ++tries < 3);
-	return block;
+	scene_set_type(block, wr->w->block_type);
+	scene_compact_fragmented(test, block->zone, block->pfn + 4, &wr->run);
+	return !wr->w->captured || in_block(wr->run.page, block);
 }
 
 static void capture_end_to_end(struct kunit *test)
@@ -583,34 +574,35 @@ static void capture_end_to_end(struct kunit *test)
 	const struct whole *w = test->param_value;
 	struct scene_block *block;
 	struct scene_account account;
-	struct scene_run run = {
-		.req = { .gfp = SCENE_GFP(w->request_type) | __GFP_COMP,
-			 .order = w->order, .prio = COMPACT_PRIO_SYNC_LIGHT,
-			 .set_flags = ALLOC_NOFRAGMENT },
+	struct whole_run wr = {
+		.w = w,
+		.run.req = { .gfp = SCENE_GFP(w->request_type) | __GFP_COMP,
+			     .order = w->order, .prio = COMPACT_PRIO_SYNC_LIGHT,
+			     .set_flags = ALLOC_NOFRAGMENT },
 	};
 	const struct watch_event *end;
 
 	if (!ALLOC_NOFRAGMENT)
 		kunit_skip(test, "ALLOC_NOFRAGMENT is 0 without CONFIG_ZONE_DMA32");
-	block = run_whole(test, w, &run);
-	KUNIT_ASSERT_NOT_NULL(test, watch_first(run.watch, WATCH_TRY_TO_COMPACT));
-	KUNIT_EXPECT_EQ_MSG(test, watch_first(run.watch, WATCH_TRY_TO_COMPACT)->order,
+	block = scene_retry(test, compact_planted, &wr);
+	KUNIT_ASSERT_NOT_NULL(test, watch_first(wr.run.watch, WATCH_TRY_TO_COMPACT));
+	KUNIT_EXPECT_EQ_MSG(test, watch_first(wr.run.watch, WATCH_TRY_TO_COMPACT)->order,
 			    pageblock_order, "compaction works for a block");
-	end = watch_last(run.watch, WATCH_END);
+	end = watch_last(wr.run.watch, WATCH_END);
 	KUNIT_ASSERT_NOT_NULL_MSG(test, end, "compaction did not run");
-	KUNIT_EXPECT_GE_MSG(test, run.watch->moved, 4, "the planted pages moved");
+	KUNIT_EXPECT_GE_MSG(test, wr.run.watch->moved, 4, "the planted pages moved");
 	KUNIT_EXPECT_EQ(test, end->capc.order, w->order);
 	KUNIT_EXPECT_EQ_MSG(test, in_block(end->capc.page, block), w->captured, "%s", w->name);
-	KUNIT_EXPECT_EQ_MSG(test, in_block(run.page, block), w->captured, "%s", w->name);
+	KUNIT_EXPECT_EQ_MSG(test, in_block(wr.run.page, block), w->captured, "%s", w->name);
 	if (w->captured) {
-		KUNIT_EXPECT_PTR_EQ(test, run.page, block->page + 4);
-		KUNIT_EXPECT_EQ(test, compound_order(run.page), w->order);
-		KUNIT_EXPECT_EQ(test, run.result, COMPACT_SUCCESS);
+		KUNIT_EXPECT_PTR_EQ(test, wr.run.page, block->page + 4);
+		KUNIT_EXPECT_EQ(test, compound_order(wr.run.page), w->order);
+		KUNIT_EXPECT_EQ(test, wr.run.result, COMPACT_SUCCESS);
 	}
 	read_account_locked(block->zone, &account);
 	KUNIT_EXPECT_EQ_MSG(test, account.free, account.listed,
 			    "free pages counted and free pages on the lists differ");
-	KUNIT_EXPECT_FALSE(test, run.still_published);
+	KUNIT_EXPECT_FALSE(test, wr.run.still_published);
 }
 
 /* The zone being compacted is the one in the control block, zone by zone. */

@@ -442,27 +442,39 @@ static unsigned int nr_still_there(struct scene_block *block)
 	return nr;
 }
 
-static void source_end_to_end(struct kunit *test)
-{
-	const struct emptied *e = test->param_value;
-	struct scene_block *block = scene_block(test, pageblock_order, MOV);
-	struct zone *zone = block->zone;
-	struct scene_run run = {
-		.req = { .gfp = SCENE_GFP(e->request_type),
-			 .order = pageblock_order, .prio = e->prio },
-	};
+struct emptied_run {
+	const struct emptied *e;
+	struct scene_run run;
+};
 
-	scene_save_defer_state(test, zone);
+/* Compaction gives up early if others are busy in the zone. */
+static bool compact_planted(struct kunit *test, struct scene_block *block, void *arg)
+{
+	struct emptied_run *er = arg;
+
+	scene_save_defer_state(test, block->zone);
 	scene_plant_movable(test, block, PLANTED_AT, NR_PLANTED);
-	scene_set_type(block, e->block_type);
+	scene_set_type(block, er->e->block_type);
 	/* Async compaction leaves a block alone that has a page it cannot move. */
 	scene_free_rest(block);
 	KUNIT_ASSERT_EQ_MSG(test, nr_still_there(block), NR_PLANTED,
 			    "planted pages are on the LRU");
 	/* Not at the start of a block, from where the scanner may jump away. */
-	scene_compact_fragmented(test, zone, block->pfn + PLANTED_AT, &run);
+	scene_compact_fragmented(test, block->zone, block->pfn + PLANTED_AT, &er->run);
+	return !er->e->emptied || !nr_still_there(block);
+}
 
-	KUNIT_ASSERT_NOT_NULL_MSG(test, watch_first(run.watch, WATCH_BEGIN),
+static void source_end_to_end(struct kunit *test)
+{
+	const struct emptied *e = test->param_value;
+	struct emptied_run er = {
+		.e = e,
+		.run.req = { .gfp = SCENE_GFP(e->request_type),
+			     .order = pageblock_order, .prio = e->prio },
+	};
+	struct scene_block *block = scene_retry(test, compact_planted, &er);
+
+	KUNIT_ASSERT_NOT_NULL_MSG(test, watch_first(er.run.watch, WATCH_BEGIN),
 				  "compaction did not run");
 	KUNIT_EXPECT_EQ_MSG(test, nr_still_there(block),
 			    e->emptied ? 0 : NR_PLANTED, "%s", e->name);

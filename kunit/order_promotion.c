@@ -278,39 +278,24 @@ static void slow_desc(const struct slow *s, char *desc)
 
 KUNIT_ARRAY_PARAM(slow, slows, slow_desc);
 
-/* A block that one compaction can empty, in a zone without free blocks. */
-static struct scene_block *one_block_to_make(struct kunit *test)
-{
-	struct scene_block *block = scene_block(test, pageblock_order, MOV);
-
-	scene_save_defer_state(test, block->zone);
-	scene_plant_movable(test, block, 4, 4);
-	scene_free_rest(block);
-	scene_fragment_zone(test, block->zone);
-	scene_place_scanner(block->zone, block->pfn + 4);
-	return block;
-}
-
 static bool is_from(const struct page *page, const struct scene_block *block)
 {
 	return page && page_to_pfn(page) >> pageblock_order ==
 		       block->pfn >> pageblock_order;
 }
 
-/*
- * Reclaim may find a page first, and another task may take the block: then it
- * is tried again.
- */
-static struct scene_block *run_slow(struct kunit *test, struct scene_run *run)
+/* The zone gets one block that a compaction can empty. Others may take it. */
+static bool alloc_slowly(struct kunit *test, struct scene_block *block, void *arg)
 {
-	struct scene_block *block;
-	int tries = 0;
+	struct scene_run *run = arg;
 
-	do {
-		block = one_block_to_make(test);
-		scene_alloc_exhausted(test, run);
-	} while (run->defrag_mode && !is_from(run->page, block) && ++tries < 3);
-	return block;
+	scene_save_defer_state(test, block->zone);
+	scene_plant_movable(test, block, 4, 4);
+	scene_free_rest(block);
+	scene_fragment_zone(test, block->zone);
+	scene_place_scanner(block->zone, block->pfn + 4);
+	scene_alloc_exhausted(test, run);
+	return !run->defrag_mode || is_from(run->page, block);
 }
 
 static void promotion_end_to_end(struct kunit *test)
@@ -326,7 +311,7 @@ static void promotion_end_to_end(struct kunit *test)
 	struct scene_block *block;
 
 	require_nofragment(test);
-	block = run_slow(test, &run);
+	block = scene_retry(test, alloc_slowly, &run);
 	try = watch_first(run.watch, WATCH_TRY_TO_COMPACT);
 	reclaim = watch_first(run.watch, WATCH_RECLAIM);
 	if (!s->defrag_mode) {

@@ -116,6 +116,37 @@ struct scene_block *scene_block(struct kunit *test, unsigned int order,
 }
 EXPORT_SYMBOL_IF_KUNIT(scene_block);
 
+#define SCENE_TRIES	3
+
+/**
+ * scene_retry() - play a scene until nobody disturbs it
+ * @test: case; skipped if there are too few free blocks
+ * @play: plays it in a movable block; false if it was disturbed
+ * @arg: passed to @play
+ *
+ * All blocks are taken first: a scene may leave none free for the next try.
+ *
+ * Return: the block of the last try.
+ */
+struct scene_block *scene_retry(struct kunit *test,
+				bool (*play)(struct kunit *test,
+					     struct scene_block *block,
+					     void *arg),
+				void *arg)
+{
+	struct scene_block *blocks[SCENE_TRIES];
+	int i;
+
+	for (i = 0; i < SCENE_TRIES; i++)
+		blocks[i] = scene_block(test, pageblock_order, MIGRATE_MOVABLE);
+	for (i = 0; i < SCENE_TRIES - 1; i++)
+		if (play(test, blocks[i], arg))
+			return blocks[i];
+	play(test, blocks[i], arg);
+	return blocks[i];
+}
+EXPORT_SYMBOL_IF_KUNIT(scene_retry);
+
 /**
  * scene_set_type() - relabel blocks
  * @block: the blocks, not isolated
@@ -484,6 +515,25 @@ static void exhaust_type(struct scene_run *run)
 	}
 }
 
+static bool served_by_reclaim(const struct scene_run *run)
+{
+	return run->page && watch_first(run->watch, WATCH_RECLAIM) &&
+	       !watch_first(run->watch, WATCH_TRY_TO_COMPACT);
+}
+
+/* Direct reclaim comes before compaction and may find something for a while. */
+static void alloc_past_reclaim(struct scene_run *run)
+{
+	int left = 1024;
+
+	run->page = alloc_pages_node(run->req.nid, run->req.gfp, run->req.order);
+	while (served_by_reclaim(run) && --left) {
+		list_add(&run->page->lru, &run->held->list);
+		run->watch->nr = 0;
+		run->page = alloc_pages_node(run->req.nid, run->req.gfp, run->req.order);
+	}
+}
+
 static int alloc_exhausted_watched(void *data)
 {
 	struct scene_run *run = data;
@@ -494,7 +544,7 @@ static int alloc_exhausted_watched(void *data)
 	if (err)
 		return err;
 	WRITE_ONCE(*reach_defrag_mode(), run->defrag_mode);
-	run->page = alloc_pages_node(run->req.nid, run->req.gfp, run->req.order);
+	alloc_past_reclaim(run);
 	watch_stop();
 	return 0;
 }

@@ -45,6 +45,11 @@ struct scene_block {
 
 struct scene_block *scene_block(struct kunit *test, unsigned int order,
 				int migratetype);
+struct scene_block *scene_retry(struct kunit *test,
+				bool (*play)(struct kunit *test,
+					     struct scene_block *block,
+					     void *arg),
+				void *arg);
 void scene_set_type(struct scene_block *block, int migratetype);
 void scene_free_rest(struct scene_block *block);
 void scene_isolate(struct kunit *test, struct scene_block *block);
@@ -144,9 +149,8 @@ void scene_plant_movable(struct kunit *test, struct scene_block *block,
 struct zone *scene_zone(void);
 
 /* Zone that a request with GFP_KERNEL prefers, and nothing else uses. */
-#define SCENE_GFP(type) ((type) == MIGRATE_MOVABLE ?			\
-			 GFP_KERNEL | __GFP_MOVABLE :			\
-			 (type) == MIGRATE_RECLAIMABLE ?		\
-			 GFP_KERNEL | __GFP_RECLAIMABLE : GFP_KERNEL)
+#define SCENE_GFP(type) (GFP_KERNEL | __GFP_THISNODE |			\
+			 ((type) == MIGRATE_MOVABLE ? __GFP_MOVABLE :	\
+			  (type) == MIGRATE_RECLAIMABLE ? __GFP_RECLAIMABLE : 0))
 
 #endif /* _MM_FRAGBED_KUNIT_SCENE_H */
