@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Fake NUMA nodes: numa=fake= splits the memory, CPUs are dealt out in turn.
+ */
+
+#include <linux/cpumask.h>
+#include <linux/find.h>
+#include <linux/memblock.h>
+#include <linux/nodemask.h>
+#include <linux/smp.h>
+#include <linux/topology.h>
+
+static void __init deal_out_cpu(unsigned int cpu)
+{
+	int nid = find_nth_bit(node_online_map.bits, MAX_NUMNODES,
+			       cpu % num_online_nodes());
+
+	early_map_cpu_to_node(cpu, nid);
+	cpumask_set_cpu(cpu, node_to_cpumask_map[nid]);
+}
+
+/* Needs the possible CPUs, the memory and the early parameters. */
+void __init um_numa_init(void)
+{
+	unsigned int cpu;
+
+	/* What the emulation takes for the end of memory. */
+	max_pfn = max_low_pfn;
+	arch_numa_init();
+	/* Set for want of real nodes; all CPUs would be on node 0. */
+	numa_off = false;
+	for_each_possible_cpu(cpu)
+		deal_out_cpu(cpu);
+}
+
+/* Per-cpu variables can be written from here on. */
+void __init smp_prepare_boot_cpu(void)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		numa_store_cpu_info(cpu);
+}
