@@ -676,18 +676,26 @@ static bool plant_one(struct planted *p, unsigned long pfn)
 	return page_to_pfn(page) == pfn;
 }
 
-static int plant_all(void *data)
+static void plant_all(struct planted *p)
 {
-	struct planted *p = data;
 	unsigned long offset;
 
 	for (p->done = 0; p->done < p->nr; p->done++) {
 		offset = p->offset + p->done;
 		clear_bit(offset, p->block->owned);
 		if (!plant_one(p, p->block->pfn + offset))
-			return 0;
+			return;
 	}
-	return 0;
+}
+
+/* A CPU of another node would take the pages from that one. */
+static void plant_on_own_node(struct planted *p)
+{
+	int nid = zone_to_nid(p->block->zone);
+
+	set_cpus_allowed_ptr(current, cpumask_of_node(nid));
+	plant_all(p);
+	set_cpus_allowed_ptr(current, cpu_possible_mask);
 }
 
 /**
@@ -713,7 +721,7 @@ void scene_plant_movable(struct kunit *test, struct scene_block *block,
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, p->file);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, uproot, p));
 	reach_drain_free_pages();
-	plant_all(p);
+	plant_on_own_node(p);
 	if (p->done < nr)
 		kunit_skip(test, "page %u of %u was taken by someone else",
 			   p->done, nr);

@@ -2,7 +2,7 @@
 /*
  * The allocator's static functions under names that can be called from a
  * suite. Each one is the real function: the definitions stand at the end of
- * the files they reach into (page_alloc_reach.h, compaction_reach.h).
+ * the files they reach into (*_reach.h).
  */
 #ifndef _MM_FRAGBED_REACH_H
 #define _MM_FRAGBED_REACH_H
@@ -69,6 +69,15 @@ enum compact_result reach_compact_zone_order(struct zone *zone, int order,
 					     struct capture_control *capc);
 void reach_set_pageblock_skip(struct page *page, bool skip);
 int *reach_extfrag_threshold(void);
+
+/* mm/mempolicy.c */
+bool reach_vma_policy_mof(struct vm_area_struct *vma);
+bool reach_vma_migratable(struct vm_area_struct *vma);
+int reach_set_mempolicy(int mode, nodemask_t *nodes);
+int reach_mbind(unsigned long start, unsigned long len, int mode,
+		nodemask_t *nodes);
+struct mempolicy *reach_preferred_node_policy(int nid);
+enum zone_type reach_policy_zone(void);
 
 /* mm/fragbed/task.c */
 int reach_run_in_user_task(int (*fn)(void *arg), void *arg);
