@@ -10,14 +10,15 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-LANE=${1:-uml}
-check_lane "$LANE"
+check_lane "${1:-uml}"
+LANE=$(lane_build "${1:-uml}")
 
 # The configuration fragments of the lane, which kunit.py merges.
 fragments() {
 	printf '%s\n' "$KERNEL_DIR/configs/uml.config"
 	[ ! -f "$TREE/mm/fragbed/kunit/.kunitconfig" ] || printf '%s\n' "$TREE/mm/fragbed/kunit/.kunitconfig"
-	[ "$LANE" != uml-small-blocks ] || printf '%s\n' "$KERNEL_DIR/configs/small-blocks.config"
+	[ "$LANE" = uml ] || printf '%s\n' "$KERNEL_DIR/configs/small-blocks.config" \
+		"$TREE/mm/fragbed/kunit/numa.config"
 }
 
 # All that decides what the configuration comes out as: the fragments, the

@@ -68,7 +68,10 @@ has_licence() { head -n 5 "$1" | grep -q 'SPDX-License-Identifier: GPL-2.0'; }
 
 # Names of package mirrors and folders of the machine that runs this.
 machine_words() {
-	printf '%s\n' "$(dirname "$REPO")/"
+	case $(dirname "$REPO") in
+	/ | /tmp) ;;
+	*) printf '%s/\n' "$(dirname "$REPO")" ;;
+	esac
 	case ${HOME:-/} in
 	/ | /root) ;;
 	*) printf '%s/\n' "$HOME" ;;

@@ -11,7 +11,7 @@ OUT=$REPO/build
 COUNTS=${FRAGBED_COUNTS_DIR:-$OUT/counts}
 CACHE=${FRAGBED_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/fragbed}
 KERNEL_DIR=${FRAGBED_KERNEL_DIR:-$REPO/kernel}
-LANES=(uml uml-small-blocks)
+LANES=(uml uml-small-blocks uml-numa)
 JOBS=$(nproc)
 MODULE_SUBDIR=fragbed
 LOCK_FDS=()
@@ -36,6 +36,14 @@ check_lane() {
 		[ "$lane" != "$1" ] || return 0
 	done
 	die "no lane '$1'; there are: ${LANES[*]}"
+}
+
+# Lanes that differ in nothing but how the kernel is started share a build.
+lane_build() {
+	case $1 in
+	uml-numa) printf 'uml-small-blocks\n' ;;
+	*) printf '%s\n' "$1" ;;
+	esac
 }
 
 # Ten hex digits that stand for the arguments.

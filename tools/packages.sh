@@ -6,9 +6,9 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-# What a kernel build, the patch series and the guest need.
+# What a kernel build, the patch series and the guests need.
 RUN_PACKAGES=(gcc libc6-dev make python3 flex bison bc
-	rsync quilt xz-utils kmod busybox-static)
+	rsync quilt xz-utils kmod busybox-static numactl)
 # What only "make check" needs.
 CHECK_PACKAGES=(git perl shellcheck codespell)
 

@@ -34,9 +34,13 @@ SKIP = re.compile(r"^(?:\[[ .0-9]+\] )? *ok \d+ (\S.*?) # SKIP ?(.*)$")
 
 UNNAMED = "(cut short)"
 
-# Both lanes have the memory kunit.py gives; ZONE_MOVABLE makes a second
-# populated zone.
-LANE_ARGS = {"uml": [], "uml-small-blocks": ["movablecore=256M"]}
+# All lanes have the memory kunit.py gives; ZONE_MOVABLE makes a second
+# populated zone. UML has several CPUs only with seccomp=on.
+LANE_ARGS = {
+    "uml": [],
+    "uml-small-blocks": ["movablecore=256M"],
+    "uml-numa": ["movablecore=256M", "numa=fake=4", "ncpus=2", "seccomp=on"],
+}
 
 
 class Suites:

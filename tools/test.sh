@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# test.sh: what "make test" does: the suites in both lanes, the knobs of
+# test.sh: what "make test" does: the suites in all lanes, nodes, the knobs of
 # fragbed.ko and the quick tests of the runner. All parts run, whatever the
 # others said; the last line adds them up.
 set -euo pipefail
@@ -30,9 +30,11 @@ COUNTS=$FRAGBED_COUNTS_DIR
 part suites "$TOOLS/kunit.sh" --all
 part knobs "$TOOLS/uml.sh" --timeout 300 --out "$OUT/knobs" --counts knobs \
 	"$REPO/debugfs-scripts/knobs.sh"
+part numa "$TOOLS/uml.sh" --lane uml-numa --args "numa=fake=4 ncpus=2 seccomp=on" \
+	--out "$OUT/numa" --counts numa "$REPO/debugfs-scripts/numa.sh"
 part harness "$TOOLS/harness-test.sh" --quick
 bring_counts "$kept"
-add_counts kunit-uml kunit-uml-small-blocks knobs harness-quick
+add_counts kunit-uml kunit-uml-small-blocks kunit-uml-numa numa knobs harness-quick
 for name in "${bad[@]}"; do
 	printf 'FAILED: %s\n' "$name"
 done

@@ -42,10 +42,10 @@ test_skipped_in_every_lane() {
 # guest SCRIPT-TEXT [ARGS...]; run_guest takes the place of this shell.
 guest() { (run_guest "$@"); }
 run_guest() {
-	mkdir -p "$work"
-	printf '#!/bin/sh\n%s\n' "$1" >"$work/job.sh"
-	chmod +x "$work/job.sh"
-	exec "$TOOLS/uml.sh" --kernel "$built" --out "$work/out" --timeout "${limit:-60}" "$work/job.sh" "${@:2}"
+	mkdir -p "$work/out"
+	printf '#!/bin/sh\n%s\n' "$1" >"$work/out/job.sh"
+	chmod +x "$work/out/job.sh"
+	exec "$TOOLS/uml.sh" --kernel "$built" --out "$work/out" --timeout "${limit:-60}" "$work/out/job.sh" "${@:2}"
 }
 
 test_guest_exit_code() { exits 7 guest 'exit 7'; }
@@ -67,14 +67,14 @@ test_guest_reads_only() {
 # checked_guest KERNEL-ARGS COMMANDS: they stand between a mark in the kernel's log
 # and the check of what came after it.
 checked_guest() {
-	mkdir -p "$work"
-	cat >"$work/job.sh" <<-END
+	mkdir -p "$work/out"
+	cat >"$work/out/job.sh" <<-END
 		. "\$FRAGBED_REPO/debugfs-scripts/lib.sh"
 		log_mark
 		$2
 		log_check || exit 9
 	END
-	"$TOOLS/uml.sh" --kernel "$built" --out "$work/out" --timeout 120 --args "$1" /bin/sh "$work/job.sh"
+	"$TOOLS/uml.sh" --kernel "$built" --out "$work/out" --timeout 120 --args "$1" /bin/sh "$work/out/job.sh"
 }
 
 test_clean_log() { exits 0 checked_guest "" "echo nothing special >/dev/kmsg"; }

@@ -1,0 +1,138 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Nodes as user space sees them, in a guest started with numa=fake=4 ncpus=2:
+# how memory and CPUs are spread, where a bound process's pages land, pages that
+# move to another node, and who may ask for migrate-on-fault.
+#
+# shellcheck disable=SC2317,SC2329  # functions are called by name
+
+. "$(dirname "$0")/lib.sh"
+
+nodes=/sys/devices/system/node
+work=${TMPDIR:-/tmp}/fragbed-numa
+
+need test -d $nodes/node3 -- "there are no four nodes; needs CONFIG_NUMA and numa=fake=4"
+need test -d /sys/devices/system/cpu/cpu1 -- "there is one CPU; needs ncpus=2 seccomp=on"
+need which numactl migratepages python3 -- "numactl, migratepages or python3 is missing"
+check_needs
+
+# Pages a node has, all zones together.
+present() {
+	awk -v node="$1," '$1 == "Node" { mine = $2 == node } mine && $1 == "present" { sum += $2 } END { print sum }' /proc/zoneinfo
+}
+
+same_size() {
+	for node in 1 2 3; do
+		[ "$(present "$node")" -eq "$(present 0)" ] || return 1
+	done
+}
+
+file_is() { [ "$(cat "$1")" = "$2" ]; }
+
+# heap_is_on NODE PID: pages of its heap are on that node and on no other.
+heap_is_on() {
+	awk -v node="N$1" '/\[?heap\]?/ {
+		for (i = 3; i <= NF; i++) {
+			split($i, part, "=")
+			if (part[1] == node) here += part[2]
+			else if (part[1] ~ /^N[0-9]+$/) elsewhere += part[2]
+		}
+	} END { exit !(here > 0 && !elsewhere) }' "/proc/$2/numa_maps"
+}
+
+# A process with a heap, bound to a node, that waits until it is told to end.
+start_bound() {
+	mkfifo "$work/wait"
+	# shellcheck disable=SC2016
+	numactl --membind="$1" busybox sh -c 'x=$(seq 5000); echo up >"$1/up"; read -r x <"$1/wait"' sh "$work" &
+	bound=$!
+	until [ -s "$work/up" ]; do
+		sleep 0.1
+	done
+}
+
+stop_bound() {
+	kill "$bound"
+	wait "$bound" 2>/dev/null
+	rm -f "$work/up" "$work/wait"
+}
+
+bound_to() {
+	start_bound "$1"
+	heap_is_on "$1" "$bound"
+	bound_result=$?
+	stop_bound
+	return "$bound_result"
+}
+
+moves_to() {
+	start_bound "$1"
+	heap_is_on "$1" "$bound" && migratepages "$bound" "$1" "$2" && heap_is_on "$2" "$bound"
+	moves_result=$?
+	stop_bound
+	return "$moves_result"
+}
+
+# numactl checks itself where each page landed.
+file_bound_to() {
+	numactl --length=1m --file "/dev/shm/fragbed-$1" --membind="$1" --touch --verify
+	file_result=$?
+	rm -f "/dev/shm/fragbed-$1"
+	return "$file_result"
+}
+
+free_on() { awk '/MemFree/ { print $4 / 4 }' "$nodes/node$1/meminfo"; }
+
+# The module takes from the node it is told; some pages are on per-cpu lists.
+held_on() {
+	held_before=$(free_on "$1")
+	must_knob hold/alloc "set=numa type=unmovable order=0 count=8192 node=$1"
+	held_after=$(free_on "$1")
+	must_knob hold/free set=numa
+	[ $((held_before - held_after)) -ge $((8192 - 512)) ]
+}
+
+# set_mempolicy() itself: mode by number, flag MPOL_F_NUMA_BALANCING.
+set_mempolicy() {
+	python3 -c '
+import ctypes, errno, sys
+libc = ctypes.CDLL(None, use_errno=True)
+for mode, nodes in ((1, 1), (2, 1), (3, 1), (4, 0), (5, 1), (6, 1), (0, 0)):
+    mask = ctypes.c_ulong(nodes)
+    failed = libc.syscall(238, mode | 1 << 13, ctypes.byref(mask), 64)
+    print(mode, errno.errorcode[ctypes.get_errno()] if failed else "OK")
+    libc.syscall(238, 0, None, 0)'
+}
+
+only_bind_and_many_balance() {
+	[ "$(set_mempolicy | tr '\n' ';')" = "1 EINVAL;2 OK;3 EINVAL;4 EINVAL;5 OK;6 EINVAL;0 EINVAL;" ]
+}
+
+ktap_start
+log_mark
+load_module || exit 1
+mkdir -p "$work"
+at_exit "rm -rf '$work'"
+
+expect "four nodes are online" file_is $nodes/online 0-3
+expect "all nodes have as many pages" same_size
+expect "CPU 0 is on node 0" file_is $nodes/node0/cpulist 0
+expect "CPU 1 is on node 1" file_is $nodes/node1/cpulist 1
+expect "node 2 has no CPU" file_is $nodes/node2/cpulist ""
+expect "a node has a distance to each" file_is $nodes/node2/distance "10 10 10 10"
+numactl --hardware | sed 's/^/# /'
+expect "numactl counts four nodes" sh -c 'numactl --hardware | grep -q "^available: 4 nodes (0-3)"'
+for node in 0 1 2 3; do
+	expect "a hold takes from node $node" held_on $node
+done
+for node in 0 1 2 3; do
+	expect "a bound process gets its heap on node $node" bound_to $node
+	expect "a bound tmpfs file gets its pages on node $node" file_bound_to $node
+done
+expect "pages move from node 0 to node 3" moves_to 0 3
+expect "pages move from node 2 to node 1" moves_to 2 1
+expect "only bind and preferred-many may ask for migrate-on-fault" only_bind_and_many_balance
+expect "unload" unload_module
+expect "log is clean" log_check
+finish 24
