@@ -9,6 +9,7 @@ set -euo pipefail
 . "$TOOLS/harness/runner.sh"
 . "$TOOLS/harness/prepare.sh"
 . "$TOOLS/harness/mutants.sh"
+. "$TOOLS/harness/nodes.sh"
 
 # exits WANTED COMMAND...: its exit code is as wanted; its output is in $log.
 exits() {
