@@ -64,10 +64,17 @@ build_kernel() {
 }
 
 # A folder of its own for what kbuild makes, so that none of it lands in the
-# repository.
+# repository. From there kbuild does not see that the kernel's configuration has
+# changed: then it starts anew.
+module_folder() {
+	[ ! "$BUILD/include/config/auto.conf" -nt "$1/.configured" ] || rm -rf "$1"
+	mkdir -p "$1"
+	[ -f "$1/.configured" ] || touch "$1/.configured"
+}
+
 build_module() {
 	[ -f "$REPO/Kbuild" ] || return 0
-	mkdir -p "$BUILD/$MODULE_SUBDIR"
+	module_folder "$BUILD/$MODULE_SUBDIR"
 	run_logged "$LANE: building fragbed.ko" "$LOGS/module.log" \
 		in_tree M="$REPO" MO="$BUILD/$MODULE_SUBDIR" modules || exit 1
 }
@@ -75,7 +82,7 @@ build_module() {
 # As a kernel without our series gets it, so that its refusals are tested too.
 build_stock_module() {
 	[ -f "$REPO/Kbuild" ] || return 0
-	mkdir -p "$BUILD/$MODULE_SUBDIR-stock"
+	module_folder "$BUILD/$MODULE_SUBDIR-stock"
 	run_logged "$LANE: building fragbed.ko without the core" "$LOGS/module.log" \
 		in_tree M="$REPO" MO="$BUILD/$MODULE_SUBDIR-stock" FRAGBED_CORE=n modules || exit 1
 }
