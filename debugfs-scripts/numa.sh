@@ -14,7 +14,7 @@ work=${TMPDIR:-/tmp}/fragbed-numa
 
 need test -d $nodes/node3 -- "there are no four nodes; needs CONFIG_NUMA and numa=fake=4"
 need test -d /sys/devices/system/cpu/cpu1 -- "there is one CPU; needs ncpus=2 seccomp=on"
-need which numactl migratepages python3 -- "numactl, migratepages or python3 is missing"
+need which numactl migratepages python3 gcc -- "numactl, migratepages, python3 or gcc is missing"
 check_needs
 
 # Pages a node has, all zones together.
@@ -108,6 +108,11 @@ for mode, nodes in ((1, 1), (2, 1), (3, 1), (4, 0), (5, 1), (6, 1), (0, 0)):
     libc.syscall(238, 0, None, 0)'
 }
 
+writes_survive() {
+	gcc -O2 -o "$work/write_while_moved" "$(dirname "$0")/write_while_moved.c" &&
+		"$work/write_while_moved"
+}
+
 only_bind_and_many_balance() {
 	[ "$(set_mempolicy | tr '\n' ';')" = "1 EINVAL;2 OK;3 EINVAL;4 EINVAL;5 OK;6 EINVAL;0 EINVAL;" ]
 }
@@ -135,7 +140,8 @@ for node in 0 1 2 3; do
 done
 expect "pages move from node 0 to node 3" moves_to 0 3
 expect "pages move from node 2 to node 1" moves_to 2 1
+expect "a process that keeps writing loses nothing while its pages move" writes_survive
 expect "only bind and preferred-many may ask for migrate-on-fault" only_bind_and_many_balance
 expect "unload" unload_module
 expect "log is clean" log_check
-finish 24
+finish 25
