@@ -157,6 +157,8 @@ lib_errno_name() {
 	case $1 in
 	*"Invalid argument"*) echo EINVAL ;;
 	*"No such device or address"*) echo ENXIO ;;
+	*"No such process"*) echo ESRCH ;;
+	*"Bad address"*) echo EFAULT ;;
 	*"Device or resource busy"* | *"Resource busy"*) echo EBUSY ;;
 	*"Interrupted system call"*) echo EINTR ;;
 	*"Cannot allocate memory"* | *"Out of memory"*) echo ENOMEM ;;

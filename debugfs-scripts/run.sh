@@ -10,7 +10,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repo=$(dirname "$here")
-lane=uml mem=512M out=$repo/build/report
+lane=${LANE:-uml} mem=512M out=$repo/build/report
 
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -33,7 +33,7 @@ done
 rm -rf "$out"
 mkdir -p "$out"
 code=0
-"$repo/tools/uml.sh" --lane "$lane" --mem "$mem" --timeout 300 --out "$out" \
+"$repo/tools/guest.sh" --lane "$lane" --mem "$mem" --timeout 300 --out "$out" \
 	"$here/scenario.sh" || code=$?
 
 image=$("$repo/tools/build.sh" "$lane" 2>/dev/null) || image=''

@@ -289,6 +289,7 @@ static bool alloc_slowly(struct kunit *test, struct scene_block *block, void *ar
 {
 	struct scene_run *run = arg;
 
+	scene_end_exhaustion(test, run);
 	scene_save_defer_state(test, block->zone);
 	scene_plant_movable(test, block, 4, 4);
 	scene_free_rest(block);

@@ -29,13 +29,17 @@ EXPORT_SYMBOL_IF_KUNIT(scene_order);
 /**
  * scene_zone() - the zone scenes are in
  *
- * Return: the normal zone of the first node with memory.
+ * Return: of the first node with memory, the highest zone that has some and
+ * serves the kernel.
  */
 struct zone *scene_zone(void)
 {
 	int nid = first_node(node_states[N_MEMORY]);
+	struct zone *zone = &NODE_DATA(nid)->node_zones[gfp_zone(GFP_KERNEL)];
 
-	return &NODE_DATA(nid)->node_zones[gfp_zone(GFP_KERNEL)];
+	while (!populated_zone(zone))
+		zone--;
+	return zone;
 }
 EXPORT_SYMBOL_IF_KUNIT(scene_zone);
 
@@ -370,13 +374,13 @@ EXPORT_SYMBOL_IF_KUNIT(scene_set_int);
  */
 void scene_place_scanner(struct zone *zone, unsigned long pfn)
 {
-	unsigned long start = pageblock_start_pfn(zone->zone_start_pfn);
 	struct page *page;
 
 	zone->compact_cached_migrate_pfn[0] = pfn;
 	zone->compact_cached_migrate_pfn[1] = pfn;
 	zone->compact_cached_free_pfn = pageblock_start_pfn(zone_end_pfn(zone) - 1);
-	for (pfn = start; pfn < zone_end_pfn(zone); pfn += pageblock_nr_pages) {
+	/* The zone may begin inside a block, and so with no page of that before. */
+	for (pfn = zone->zone_start_pfn; pfn < zone_end_pfn(zone); pfn = pageblock_end_pfn(pfn)) {
 		page = pfn_to_online_page(pfn);
 		if (page && page_zone(page) == zone)
 			reach_set_pageblock_skip(page, false);
@@ -502,32 +506,44 @@ static struct held_pages *hold_pages(struct kunit *test, unsigned int order)
  * Take all free pages that the request's type has for itself. With defrag_mode,
  * and without the reclaim bits, a request falls back to nothing.
  */
-static void exhaust_type(struct scene_run *run)
+static bool take_pages_of_type(struct scene_run *run)
 {
 	gfp_t gfp = run->req.gfp & (__GFP_MOVABLE | __GFP_RECLAIMABLE);
 	struct page *page;
+	bool any = false;
 
 	while ((page = alloc_pages_node(run->req.nid,
 					gfp | __GFP_NOWARN | __GFP_THISNODE,
 					run->req.order))) {
 		list_add(&page->lru, &run->held->list);
+		any = true;
 		cond_resched();
 	}
+	return any;
 }
 
-static bool served_by_reclaim(const struct scene_run *run)
+/* Other CPUs have lists of free pages of their own. */
+static void exhaust_type(struct scene_run *run)
 {
-	return run->page && watch_first(run->watch, WATCH_RECLAIM) &&
+	int tries = 10;
+
+	while (take_pages_of_type(run) && --tries)
+		reach_drain_free_pages();
+}
+
+static bool served_by_others(const struct scene_run *run)
+{
+	return run->defrag_mode && run->page &&
 	       !watch_first(run->watch, WATCH_TRY_TO_COMPACT);
 }
 
-/* Direct reclaim comes before compaction and may find something for a while. */
-static void alloc_past_reclaim(struct scene_run *run)
+/* Others give pages back, and direct reclaim, which comes first, finds some. */
+static void alloc_past_others(struct scene_run *run)
 {
 	int left = 1024;
 
 	run->page = alloc_pages_node(run->req.nid, run->req.gfp, run->req.order);
-	while (served_by_reclaim(run) && --left) {
+	while (served_by_others(run) && --left) {
 		list_add(&run->page->lru, &run->held->list);
 		run->watch->nr = 0;
 		run->page = alloc_pages_node(run->req.nid, run->req.gfp, run->req.order);
@@ -539,12 +555,13 @@ static int alloc_exhausted_watched(void *data)
 	struct scene_run *run = data;
 	int err;
 
+	set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
 	exhaust_type(run);
 	err = watch_start(run->watch);
 	if (err)
 		return err;
 	WRITE_ONCE(*reach_defrag_mode(), run->defrag_mode);
-	alloc_past_reclaim(run);
+	alloc_past_others(run);
 	watch_stop();
 	return 0;
 }
@@ -561,11 +578,26 @@ static int alloc_exhausted_watched(void *data)
 void scene_alloc_exhausted(struct kunit *test, struct scene_run *run)
 {
 	run->held = hold_pages(test, run->req.order);
-	reach_drain_free_pages();
 	scene_set_int(test, reach_defrag_mode(), 1);
 	run_in_user_task(test, run, alloc_exhausted_watched);
 }
 EXPORT_SYMBOL_IF_KUNIT(scene_alloc_exhausted);
+
+/**
+ * scene_end_exhaustion() - give back what scene_alloc_exhausted() took first
+ * @test: case
+ * @run: the request; nothing is done if it was not run yet
+ *
+ * To be called before the scene is played again. When the case ends it is done
+ * anyway.
+ */
+void scene_end_exhaustion(struct kunit *test, struct scene_run *run)
+{
+	if (run->held)
+		kunit_release_action(test, release_held, run->held);
+	run->held = NULL;
+}
+EXPORT_SYMBOL_IF_KUNIT(scene_end_exhaustion);
 
 /* Part of a larger page that was not split: only its head has a reference. */
 static void free_tail_chunk(struct page *page, unsigned int order)

@@ -134,6 +134,7 @@ struct scene_run {
 void scene_direct_compact(struct kunit *test, struct scene_run *run);
 void scene_direct_reclaim(struct kunit *test, struct scene_run *run);
 void scene_alloc_exhausted(struct kunit *test, struct scene_run *run);
+void scene_end_exhaustion(struct kunit *test, struct scene_run *run);
 void scene_in_user_task(struct kunit *test, int (*fn)(void *arg), void *arg);
 
 void scene_save_defer_state(struct kunit *test, struct zone *zone);

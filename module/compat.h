@@ -94,4 +94,23 @@ static inline int fragbed_compact_last_show(struct seq_file *m, void *unused)
 }
 #endif
 
+#if defined(FRAGBED_CORE) && defined(CONFIG_NUMA)
+#define FRAGBED_HAVE_MOF true
+int fragbed_mof_run(char *line);
+int fragbed_mof_show(struct seq_file *m, void *unused);
+#else
+#define FRAGBED_HAVE_MOF false
+
+static inline int fragbed_mof_run(char *line)
+{
+	pr_warn("mof: this kernel was built without CONFIG_FRAGBED or CONFIG_NUMA\n");
+	return -EOPNOTSUPP;
+}
+
+static inline int fragbed_mof_show(struct seq_file *m, void *unused)
+{
+	return -EOPNOTSUPP;
+}
+#endif
+
 #endif /* FRAGBED_COMPAT_H */

@@ -21,11 +21,15 @@
 
 #include "fragbed.h"
 
-/* A 0200 file: one verb, run by the writing task, one writer at a time. */
+/*
+ * A 0200 file: one verb, run by the writing task, one writer at a time. 0600 if
+ * a read answers what was written.
+ */
 struct fragbed_verb {
 	const char *dir;	/* NULL: the top directory */
 	const char *name;
 	int (*run)(char *line);
+	int (*show)(struct seq_file *m, void *unused);	/* or NULL */
 	unsigned long busy;	/* bit 0 */
 };
 
@@ -124,6 +128,8 @@ static int caps_show(struct seq_file *m, void *unused)
 	show_feature(m, "map_labels", FRAGBED_HAVE_CORE, no_core);
 	show_feature(m, "drain", FRAGBED_HAVE_CORE, no_core);
 	show_feature(m, "compact", FRAGBED_HAVE_CORE, no_core);
+	show_feature(m, "mof", FRAGBED_HAVE_MOF, FRAGBED_HAVE_CORE ?
+		     "kernel built without CONFIG_NUMA" : no_core);
 	return 0;
 }
 
@@ -134,6 +140,7 @@ static struct fragbed_verb verbs[] = {
 	{ "fragment", "free", fragbed_fragment_free },
 	{ "fragment", "churn", fragbed_churn },
 	{ "compact", "run", fragbed_compact_run },
+	{ NULL, "mof", fragbed_mof_run, fragbed_mof_show },
 	{ NULL, "reset", reset_run },
 };
 
@@ -197,7 +204,7 @@ static int run_alone(struct fragbed_verb *verb, char *line)
 static ssize_t verb_write(struct file *file, const char __user *ubuf,
 			  size_t count, loff_t *ppos)
 {
-	struct fragbed_verb *verb = file->private_data;
+	struct fragbed_verb *verb = file_inode(file)->i_private;
 	char line[FRAGBED_LINE_MAX + 1];
 	int ret = fetch_line(verb, line, ubuf, count);
 
@@ -211,6 +218,22 @@ static const struct file_operations verb_fops = {
 	.open = simple_open,
 	.write = verb_write,
 	.llseek = noop_llseek,
+};
+
+static int answering_verb_open(struct inode *inode, struct file *file)
+{
+	const struct fragbed_verb *verb = inode->i_private;
+
+	return single_open(file, verb->show, NULL);
+}
+
+static const struct file_operations answering_verb_fops = {
+	.owner = THIS_MODULE,
+	.open = answering_verb_open,
+	.write = verb_write,
+	.read = seq_read,
+	.llseek = seq_lseek,
+	.release = single_release,
 };
 
 static int fact_open(struct inode *inode, struct file *file)
@@ -253,8 +276,9 @@ static void create_files(void)
 	if (IS_ERR(top))
 		return;
 	for (i = 0; i < ARRAY_SIZE(verbs); i++)
-		debugfs_create_file(verbs[i].name, 0200, subdir(verbs[i].dir),
-				    &verbs[i], &verb_fops);
+		debugfs_create_file(verbs[i].name, verbs[i].show ? 0600 : 0200,
+				    subdir(verbs[i].dir), &verbs[i],
+				    verbs[i].show ? &answering_verb_fops : &verb_fops);
 	for (i = 0; i < ARRAY_SIZE(facts); i++)
 		debugfs_create_file(facts[i].name, 0444, subdir(facts[i].dir),
 				    (void *)&facts[i], &fact_fops);

@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 #
-# Boots a UML kernel as a process, with a time limit, and leaves nothing behind.
-# Imported by the tools that run suites; as a command it boots one guest:
-#
+# Boots a guest, with a time limit, and leaves nothing behind. Imported by the
+# tools that run suites; as a command it boots one guest with a job.
 #
 # The kernel's messages go to the log. With --job the guest's first console is
 # a second file, which is shown while it grows. Exit code: 0 if the kernel powered
@@ -16,6 +15,9 @@ import signal
 import subprocess
 import sys
 import time
+
+import lanes
+import machine
 
 CRASHED, TIME_LIMIT = 3, 124
 PR_SET_PDEATHSIG = 1
@@ -77,47 +79,34 @@ def _wait(process, limit, tail):
             process.wait(timeout=0.05)
 
 
-def boot(image, args, folder, log, limit, job=None):
-    """Returns the exit code of the kernel process, TIME_LIMIT if it had to be killed.
-
-    Output goes to files, not pipes: UML's consoles drop what a slow reader
-    leaves in a full pipe. Input is a pipe in which nothing comes, one for each
-    console, since UML cannot wait twice for the same file.
-    """
-    ends = [os.pipe(), os.pipe()]
-    files = [open(path, "wb+", buffering=0) for path in ([job, log] if job else [log])]
-    out, messages = files[0].fileno(), files[-1].fileno()
-    consoles = ["con=fd:0", "con0=fd:0,fd:1"]
-    if job:
-        consoles += [f"con1=fd:{ends[1][0]},fd:{messages}", "console=tty1"]
-    else:
-        consoles += ["console=tty0"]
-    process = subprocess.Popen(
-        [image, *args, *consoles, f"uml_dir={folder}/uml/"],
-        stdin=ends[0][0], stdout=out, stderr=messages, pass_fds=(ends[1][0], messages),
-        start_new_session=True, preexec_fn=_die_with_parent)
-    try:
-        return _wait(process, limit, Tail(job) if job else None)
-    finally:
-        _kill_group(process)
-        for file in files:
-            file.close()
-        for end in sum(ends, ()):
-            os.close(end)
+def boot(guest, args, log, limit, job=None):
+    """Starts a machine of machine.py. Returns the exit code of its process,
+    TIME_LIMIT if it had to be killed."""
+    with guest.started_by(args, log, job) as how:
+        process = subprocess.Popen(**how, start_new_session=True, preexec_fn=_die_with_parent)
+        try:
+            return _wait(process, limit, Tail(job) if job else None)
+        finally:
+            _kill_group(process)
 
 
 def main():
-    parser = argparse.ArgumentParser(description="boots a UML guest")
-    parser.add_argument("--image", required=True)
+    parser = argparse.ArgumentParser(description="boots a guest of a lane")
+    parser.add_argument("--lane", required=True)
+    parser.add_argument("--mem", help="instead of the lane's")
     parser.add_argument("--limit", type=float, required=True)
-    parser.add_argument("--folder", required=True, help="private folder of this run")
+    parser.add_argument("--folder", required=True, help="private folder of this run, with the kernel")
+    parser.add_argument("--out", required=True, help="the other folder the guest may write to")
     parser.add_argument("--log", required=True)
     parser.add_argument("--job")
     parser.add_argument("args", nargs="*")
     options = parser.parse_args()
     stop_on_signals()
+    lane = lanes.LANES[options.lane]
+    shares = {"run": options.folder, "out": options.out}
     try:
-        code = boot(options.image, options.args, options.folder, options.log,
+        guest = machine.MACHINES[lane.arch](options.folder, options.mem or lane.mem, shares)
+        code = boot(guest, [*lane.args.split(), *guest.root.split(), *options.args], options.log,
                     options.limit, options.job)
         return code if code in (0, TIME_LIMIT) else CRASHED
     except Stopped as stopped:

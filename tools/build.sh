@@ -11,14 +11,20 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 check_lane "${1:-uml}"
-LANE=$(lane_build "${1:-uml}")
+LANE=$(lane_field "${1:-uml}" build)
+ARCH=$(lane_field "$LANE" arch)
+IMAGE=$(lane_field "$LANE" image)
 
 # The configuration fragments of the lane, which kunit.py merges.
 fragments() {
-	printf '%s\n' "$KERNEL_DIR/configs/uml.config"
-	[ ! -f "$TREE/mm/fragbed/kunit/.kunitconfig" ] || printf '%s\n' "$TREE/mm/fragbed/kunit/.kunitconfig"
-	[ "$LANE" = uml ] || printf '%s\n' "$KERNEL_DIR/configs/small-blocks.config" \
-		"$TREE/mm/fragbed/kunit/numa.config"
+	local configs=$KERNEL_DIR/configs suites=$TREE/mm/fragbed/kunit
+	printf '%s\n' "$configs/guest.config"
+	[ ! -f "$suites/.kunitconfig" ] || printf '%s\n' "$suites/.kunitconfig"
+	case $LANE in
+	uml) printf '%s\n' "$configs/uml.config" ;;
+	uml-small-blocks) printf '%s\n' "$configs/uml.config" "$configs/small-blocks.config" "$suites/numa.config" ;;
+	*) printf '%s\n' "$configs/$LANE.config" "$suites/numa.config" ;;
+	esac
 }
 
 # All that decides what the configuration comes out as: the fragments, the
@@ -38,13 +44,13 @@ configure() {
 	done < <(fragments)
 	[ -z "${LLVM:-}" ] || args+=("--make_options=LLVM=$LLVM")
 	run_logged "$LANE: configuring" "$LOGS/config.log" \
-		"$TREE/tools/testing/kunit/kunit.py" config --build_dir="$BUILD" "${args[@]}" || exit 1
+		"$TREE/tools/testing/kunit/kunit.py" config --arch="$ARCH" --build_dir="$BUILD" "${args[@]}" || exit 1
 }
 
 # kunit.py's own "build" configures a second time and makes indexes for editors
 # and gdb; when just a file changed that is most of the time.
 in_tree() {
-	make -C "$TREE" ARCH=um O="$BUILD" --no-print-directory -j"$JOBS" ${LLVM:+LLVM="$LLVM"} "$@"
+	make -C "$TREE" ARCH="$ARCH" O="$BUILD" --no-print-directory -j"$JOBS" ${LLVM:+LLVM="$LLVM"} "$@"
 }
 
 configure_if_needed() {
@@ -58,9 +64,9 @@ configure_if_needed() {
 
 build_kernel() {
 	local before
-	before=$(stat -c %Y "$BUILD/linux" 2>/dev/null || :)
+	before=$(stat -c %Y "$BUILD/$IMAGE" 2>/dev/null || :)
 	run_logged "$LANE: building the kernel" "$LOGS/build.log" in_tree all || exit 1
-	[ -n "$before" ] || say "$LANE: $BUILD/linux"
+	[ -n "$before" ] || say "$LANE: $BUILD/$IMAGE"
 }
 
 # A folder of its own for what kbuild makes, so that none of it lands in the
@@ -87,15 +93,14 @@ build_stock_module() {
 		in_tree M="$REPO" MO="$BUILD/$MODULE_SUBDIR-stock" FRAGBED_CORE=n modules || exit 1
 }
 
-# The linker makes a new image instead of writing into the old one, so a hard
-# link will do.
 hand_out() {
-	ln -f "$BUILD/linux" "$1/linux" 2>/dev/null || cp "$BUILD/linux" "$1/linux"
+	cp "$BUILD/$IMAGE" "$1/linux"
 	[ ! -f "$BUILD/$MODULE_SUBDIR/fragbed.ko" ] || cp "$BUILD/$MODULE_SUBDIR/fragbed.ko" "$1/"
 	[ ! -f "$BUILD/$MODULE_SUBDIR-stock/fragbed.ko" ] ||
 		cp "$BUILD/$MODULE_SUBDIR-stock/fragbed.ko" "$1/fragbed-stock.ko"
 }
 
+[ "$ARCH" = um ] || "$TOOLS/packages.sh" qemu
 TREE=$("$TOOLS/prepare.sh")
 KEY=$(basename "$(dirname "$TREE")")
 BUILD=$CACHE/build/$KEY/$LANE
@@ -106,4 +111,4 @@ configure_if_needed
 build_kernel
 [ "${FRAGBED_NO_MODULE:-}" = 1 ] || { build_module && build_stock_module; }
 [ -z "${2:-}" ] || hand_out "$2"
-printf '%s\n' "$BUILD/linux"
+printf '%s\n' "$BUILD/$IMAGE"

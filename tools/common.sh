@@ -11,7 +11,6 @@ OUT=$REPO/build
 COUNTS=${FRAGBED_COUNTS_DIR:-$OUT/counts}
 CACHE=${FRAGBED_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/fragbed}
 KERNEL_DIR=${FRAGBED_KERNEL_DIR:-$REPO/kernel}
-LANES=(uml uml-small-blocks uml-numa)
 JOBS=$(nproc)
 MODULE_SUBDIR=fragbed
 LOCK_FDS=()
@@ -30,21 +29,14 @@ check_path() {
 	esac
 }
 
+lane_names() { "$TOOLS/lanes.py" list; }
+
 check_lane() {
-	local lane
-	for lane in "${LANES[@]}"; do
-		[ "$lane" != "$1" ] || return 0
-	done
-	die "no lane '$1'; there are: ${LANES[*]}"
+	lane_names | grep -qxF -e "$1" || die "no lane '$1'; there are: $(lane_names | paste -sd ' ')"
 }
 
-# Lanes that differ in nothing but how the kernel is started share a build.
-lane_build() {
-	case $1 in
-	uml-numa) printf 'uml-small-blocks\n' ;;
-	*) printf '%s\n' "$1" ;;
-	esac
-}
+# lane_field LANE FIELD: as in lanes.py.
+lane_field() { "$TOOLS/lanes.py" "$1" "$2"; }
 
 # Ten hex digits that stand for the arguments.
 short_hash() { printf '%s\n' "$@" | sha256sum | cut -c1-10; }

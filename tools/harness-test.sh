@@ -70,7 +70,7 @@ prepare_bench() {
 	TREE=$("$TOOLS/prepare.sh")
 	built=$run/built
 	mkdir -p "$built"
-	"$TOOLS/build.sh" uml "$built" >/dev/null
+	"$TOOLS/build.sh" "${LANE:-uml}" "$built" >/dev/null
 }
 
 counts=harness

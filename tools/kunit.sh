@@ -4,8 +4,8 @@
 # kunit.sh [--lane LANE | --all] [--limit S] [--out DIR] [--kernel DIR] [GLOB]
 #
 # Builds the lane's kernel, or takes the linux in DIR as it is, and runs the
-# suites that GLOB names (SUITE[.CASE], default fragbed_*, on uml-numa those
-# about NUMA policy).
+# suites that GLOB names (SUITE[.CASE], default what lanes.py has for the lane).
+# --all takes all UML lanes.
 #
 # Exit codes: 0 all passed, 1 failed, 3 crashed or cut short, 4 all skipped,
 # 5 no test ran, 124 time limit. --all fails, too, if a case ran in no lane.
@@ -15,14 +15,14 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-lanes=(uml) limit=120 glob='fragbed_*' results=$OUT/kunit kernel=''
+lanes=("${LANE:-uml}") limit=120 glob='' results=$OUT/kunit kernel=''
 
 usage() { die "usage: kunit.sh [--lane LANE | --all] [--limit S] [--out DIR] [GLOB]"; }
 
 while [ $# -gt 0 ]; do
 	case $1 in
 	--lane) check_lane "${2:?}" && lanes=("$2") && shift 2 ;;
-	--all) lanes=("${LANES[@]}") && shift ;;
+	--all) mapfile -t lanes < <(lane_names | grep '^uml') && shift ;;
 	--limit) limit=${2:?} && shift 2 ;;
 	--out) results=${2:?} && shift 2 ;;
 	--kernel) kernel=${2:?} && shift 2 ;;
@@ -31,18 +31,9 @@ while [ $# -gt 0 ]; do
 	esac
 done
 
-# What makes and watches whole compactions wants a machine with one CPU.
-lane_glob() {
-	if [ "$1 $glob" = 'uml-numa fragbed_*' ]; then
-		printf 'fragbed_vma_policy_mof\n'
-	else
-		printf '%s\n' "$glob"
-	fi
-}
-
 run_lane() {
 	local lane=$1 tree=$2 cases
-	cases=$(lane_glob "$lane")
+	cases=${glob:-$(lane_field "$lane" suites)}
 	mkdir -p "$run/$lane"
 	FRAGBED_NO_MODULE=1 get_kernel "$lane" "$run/$lane" "$kernel"
 	say "$lane: running $cases"
@@ -50,15 +41,22 @@ run_lane() {
 		--out "$run/$lane/out" --limit "$limit" --counts "$run/$lane/out/counts" "$cases"
 }
 
-# In one go at the end, so that two runs do not write into each other's log. Only
-# whole runs count: a look at one suite must not change the sum.
+# In one go at the end, so that two runs do not write into each other's log.
 bring_results() {
 	[ -d "$run/$1/out" ] || return 0
 	mkdir -p "$results/$1"
 	cp "$run/$1/out"/* "$results/$1/"
-	[ "$results" = "$OUT/kunit" ] && [ "$glob" = 'fragbed_*' ] || return 0
+}
+
+# Only whole runs count: a look at one suite must not change the sum.
+count_results() {
+	local lane rc=$1
+	[ "$results" = "$OUT/kunit" ] && [ -z "$glob" ] || return 0
 	mkdir -p "$COUNTS"
-	cp "$run/$1/out/counts" "$COUNTS/kunit-$1" 2>/dev/null || :
+	for lane in "${lanes[@]}"; do
+		cat "$run/$lane/out/counts" 2>/dev/null || :
+	done | awk -v rc="$rc" '{ passed += $1; failed += $2; skipped += $3 }
+		END { print passed + 0, failed + (rc && !failed), skipped + 0 }' >"$COUNTS/suites"
 }
 
 # The first lane that went wrong decides the exit code.
@@ -75,6 +73,7 @@ run_all() {
 	if [ $rc -eq 0 ] && [ ${#ran[@]} -gt 1 ]; then
 		"$TOOLS/suites.py" compare "${ran[@]}" || rc=1
 	fi
+	count_results $rc
 	exit $rc
 }
 

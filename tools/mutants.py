@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Applies one small wrong change at a time to the prepared tree, rebuilds, runs
-# the suites, and prints which case noticed. The changes are in
+# the suites or a script in a guest, and prints which case noticed. The changes are in
 # kunit/mutants.toml:
 #
 #   [[mutant]]
@@ -13,7 +13,9 @@
 #   from = "..."                text that stands once in that function
 #   to = "..."
 #   nth = 2                     (optional) the second place, if there are more
-#   lane = "uml"                (optional) only there
+#   lane = "uml"                (optional) only there, not in LANES
+#   script = "balance"          (optional) debugfs-scripts/balance.sh, not the suites
+#   args = "page_owner=on"      (optional) for the kernel when it runs the script
 #
 # A mutant that no suite notices is a failure. So is one that does not apply or
 # build. --restore TREE takes back what a killed run left behind.
@@ -35,13 +37,14 @@ import time
 import tomllib
 
 import boot
+import lanes
 import suites
 
 TOOLS = os.path.dirname(os.path.realpath(__file__))
 REPO = os.path.dirname(TOOLS)
 LANES = ("uml-small-blocks", "uml")
 KEYS = {"id", "rule", "file", "function", "from", "to"}
-OPTIONAL_KEYS = {"nth", "lane"}
+OPTIONAL_KEYS = {"nth", "lane", "script", "args"}
 
 
 def say(text):
@@ -144,11 +147,11 @@ def _die_with_parent():
 class Bench:
     """The prepared tree with its builds, locked for this process."""
 
-    def __init__(self, lanes, out):
+    def __init__(self, out):
         self.tree = self.answer("prepare.sh")
         self.key = os.path.basename(os.path.dirname(self.tree))
         self.cache = self.tree.split("/trees/")[0]
-        self.lanes, self.out = lanes, out
+        self.out = out
         self.journal = Journal(self.tree)
         self.lock = self.take_lock()
 
@@ -179,8 +182,9 @@ class Bench:
         make and its children hold the lock as well: should this process be
         killed, nobody touches the tree before the last compiler has ended.
         """
-        command = ["make", "-C", self.tree, "ARCH=um", "O=" + self.build_folder(lane),
-                   f"-j{os.cpu_count()}", "linux"]
+        kernel = lanes.LANES[lane]
+        command = ["make", "-C", self.tree, "ARCH=" + kernel.arch, "O=" + self.build_folder(lane),
+                   f"-j{os.cpu_count()}", os.path.basename(kernel.image)]
         if os.environ.get("LLVM"):
             command.append("LLVM=" + os.environ["LLVM"])
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -202,7 +206,8 @@ class Bench:
         os.makedirs(runs, exist_ok=True)
         folder = tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=runs)
         try:
-            os.link(os.path.join(self.build_folder(lane), "linux"), os.path.join(folder, "linux"))
+            shutil.copy(os.path.join(self.build_folder(lane), lanes.LANES[lane].image),
+                        os.path.join(folder, "linux"))
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -212,30 +217,72 @@ class Bench:
             out = os.path.join(self.out, lane)
             return suites.Suites(self.tree, lane, folder, out, limit).run("fragbed_*", expected)
 
+    def run_script(self, lane, script, args, limit=300):
+        """Exit code and the first case that failed, or ''."""
+        with self.kernel(lane) as folder:
+            done = subprocess.run(
+                [os.path.join(TOOLS, "guest.sh"), "--lane", lane, "--kernel", folder,
+                 "--timeout", str(limit), "--args", args, "--out", os.path.join(self.out, script),
+                 os.path.join(REPO, "debugfs-scripts", script + ".sh")],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        failed = re.search(r"^not ok \d+ - (.*)$", done.stdout, re.M)
+        return done.returncode, failed[1] if failed else ""
 
-def run_clean(bench):
-    """Every lane has to be green before a mutant means anything. Returns each
-    lane's cases and a time limit for the mutants' runs."""
+
+def clean_suites(bench, lane):
+    """The lane's cases and a time limit for the mutants' runs."""
+    start = time.monotonic()
+    result = bench.run(lane, 120)
+    took = time.monotonic() - start
+    if result.exit_code() != suites.PASSED:
+        result.show()
+        sys.exit("the suites are not green without a mutant")
+    say(f"{lane}: green without a mutant, {took:.0f}s")
+    return result.expected, 10 + 4 * took
+
+
+def clean_script(bench, lane, script, args):
+    code, case = bench.run_script(lane, script, args)
+    if code:
+        sys.exit(f"{script}.sh is not green without a mutant: exit code {code} {case}")
+    say(f"{lane}: {script}.sh is green without a mutant")
+
+
+def run_clean(bench, mutants):
+    """Everything has to be green before a mutant means anything."""
     clean = {}
-    for lane in bench.lanes:
+    for lane in sorted({lane for mutant in mutants for lane in lanes_of(mutant)}):
         bench.answer("build.sh", lane)
-        start = time.monotonic()
-        result = bench.run(lane, 120)
-        took = time.monotonic() - start
-        if result.exit_code() != suites.PASSED:
-            result.show()
-            sys.exit("the suites are not green without a mutant")
-        say(f"{lane}: green without a mutant, {took:.0f}s")
-        clean[lane] = (result.expected, 10 + 4 * took)
+        if any("script" not in mutant and lane in lanes_of(mutant) for mutant in mutants):
+            clean[lane] = clean_suites(bench, lane)
+    for lane, script, args in sorted({(lanes_of(m)[0], *script_of(m)) for m in mutants if "script" in m}):
+        clean_script(bench, lane, script, args)
     return clean
 
 
-def try_lane(bench, lane, clean):
+def lanes_of(mutant):
+    return (mutant["lane"],) if "lane" in mutant else LANES
+
+
+def script_of(mutant):
+    return mutant["script"], mutant.get("args", "")
+
+
+def try_script(bench, lane, script, args):
+    code, case = bench.run_script(lane, script, args)
+    if code == suites.SKIPPED:
+        return "NOT TRIED", f"{script}.sh skips"
+    return ("killed", f"{case or suites.WORDS.get(code, code)} ({script}.sh)") if code else ("SURVIVED", "")
+
+
+def try_lane(bench, lane, mutant, clean):
     """(verdict, detail) in one lane; a verdict other than SURVIVED is final."""
     errors = bench.make(lane)
     if errors is not None:
         line = next((line for line in errors.splitlines() if "error" in line), "see make")
         return "DOES NOT BUILD", line
+    if "script" in mutant:
+        return try_script(bench, lane, *script_of(mutant))
     expected, limit = clean[lane]
     killer = bench.run(lane, limit, expected).killer()
     return ("SURVIVED", "") if killer is None else ("killed", f"{killer} ({lane})")
@@ -248,12 +295,11 @@ def try_mutant(bench, mutant, clean):
             text = mutate(file.read(), mutant)
     except (OSError, DoesNotApply) as error:
         return "DOES NOT APPLY", str(error)
-    lanes = [mutant["lane"]] if "lane" in mutant else bench.lanes
     try:
         bench.journal.begin(mutant["file"])
         replace(path, text)
-        for lane in lanes:
-            verdict, detail = try_lane(bench, lane, clean)
+        for lane in lanes_of(mutant):
+            verdict, detail = try_lane(bench, lane, mutant, clean)
             if verdict != "SURVIVED":
                 break
         return verdict, detail
@@ -299,9 +345,8 @@ def write_results(options, rows, killed):
 
 
 def run(options, mutants):
-    lanes = [lane for lane in LANES if any(m.get("lane", lane) == lane for m in mutants)]
-    bench = Bench(lanes, os.path.join(REPO, "build", "mutants"))
-    clean = run_clean(bench)
+    bench = Bench(os.path.join(REPO, "build", "mutants"))
+    clean = run_clean(bench, mutants)
     before = checksums(bench.tree, mutants)
     rows = run_table(bench, mutants, clean)
     same = checksums(bench.tree, mutants) == before

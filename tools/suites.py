@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs the KUnit suites of a built UML kernel and says truthfully how it went.
+# Runs the KUnit suites of a built kernel and says truthfully how it went.
 #
 #   suites.py run --tree DIR --lane NAME --folder DIR --out DIR GLOB
 #   suites.py compare RESULT...    fails if a case was skipped in all of them
@@ -17,6 +17,8 @@ import subprocess
 import sys
 
 import boot
+import lanes
+import machine
 
 PASSED, FAILED, CRASHED, SKIPPED, NO_TEST, TIME_LIMIT = 0, 1, boot.CRASHED, 4, 5, boot.TIME_LIMIT
 WORDS = {PASSED: "passed", FAILED: "failed", CRASHED: "kernel crashed or output cut short",
@@ -34,32 +36,23 @@ SKIP = re.compile(r"^(?:\[[ .0-9]+\] )? *ok \d+ (\S.*?) # SKIP ?(.*)$")
 
 UNNAMED = "(cut short)"
 
-# All lanes have the memory kunit.py gives; ZONE_MOVABLE makes a second
-# populated zone. UML has several CPUs only with seccomp=on.
-LANE_ARGS = {
-    "uml": [],
-    "uml-small-blocks": ["movablecore=256M"],
-    "uml-numa": ["movablecore=256M", "numa=fake=4", "ncpus=2", "seccomp=on"],
-}
-
-
 class Suites:
     """A built kernel, alone in its folder, and where the results of its suites go."""
 
     def __init__(self, tree, lane, folder, out, limit=120):
         self.tree, self.lane, self.folder = tree, lane, folder
         self.out, self.limit = out, limit
-        self.args = ["mem=1G", "kunit.enable=1", "kunit_shutdown=halt",
-                     *LANE_ARGS.get(lane, []),
+        self.args = ["kunit.enable=1", "kunit_shutdown=poweroff", *lanes.LANES[lane].args.split(),
                      *shlex.split(os.environ.get("FRAGBED_KERNEL_ARGS", ""))]
 
     def path(self, name):
         return os.path.join(self.out, name)
 
     def boot(self, glob, log, *more):
-        return boot.boot(os.path.join(self.folder, "linux"),
-                         [*self.args, f"kunit.filter_glob={glob}", *more],
-                         self.folder, self.path(log), self.limit)
+        lane = lanes.LANES[self.lane]
+        guest = machine.MACHINES[lane.arch](self.folder, lane.mem)
+        return boot.boot(guest, [*self.args, f"kunit.filter_glob={glob}", *more],
+                         self.path(log), self.limit)
 
     def expected(self, glob):
         """The names of the cases that the run has to report."""
@@ -233,7 +226,7 @@ def run(options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="runs KUnit suites in UML")
+    parser = argparse.ArgumentParser(description="runs KUnit suites in a guest")
     commands = parser.add_subparsers(dest="command", required=True)
     runs = commands.add_parser("run")
     for name in ("tree", "lane", "folder", "out"):

@@ -1,20 +1,48 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# test.sh: what "make test" does: the suites in all lanes, nodes, the knobs of
-# fragbed.ko and the quick tests of the runner. All parts run, whatever the
-# others said; the last line adds them up.
+# test.sh: what "make test" does: the suites, the knobs of fragbed.ko, nodes, the
+# quick tests of the runner, in all lanes of UML or, with LANE=x86_64, in QEMU,
+# where some more can be had. All parts run, whatever the others said; the last
+# line adds them up.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-bad=()
+bad=() counted=()
 
+# part NAME COMMAND...: it leaves its counts under that name.
 part() {
 	local name=$1 rc=0
 	shift
 	printf '== %s\n' "$name"
 	"$@" || rc=$?
+	counted+=("$name")
 	[ $rc -eq 0 ] || bad+=("$name (exit code $rc)")
+}
+
+# script NAME LANE OPTION...: debugfs-scripts/NAME.sh in a guest.
+script() {
+	local name=$1 lane=$2
+	shift 2
+	part "$name-$lane" "$TOOLS/guest.sh" --lane "$lane" --timeout 300 --out "$OUT/$name-$lane" \
+		--counts "$name-$lane" "$@" "$REPO/debugfs-scripts/$name.sh"
+}
+
+uml_parts() {
+	part suites "$TOOLS/kunit.sh" --all
+	script knobs uml
+	script numa uml-numa
+	part harness-quick "$TOOLS/harness-test.sh" --quick
+}
+
+x86_64_parts() {
+	part suites "$TOOLS/kunit.sh" --lane x86_64
+	script knobs x86_64
+	script numa x86_64
+	script balance x86_64
+	script btrfs x86_64 --args page_owner=on
+	part run "$TOOLS/run.sh" --lane x86_64
+	part harness-quick "$TOOLS/harness-test.sh" --quick
 }
 
 # Counts of its own while it runs: another run in this clone writes some, too.
@@ -27,14 +55,14 @@ kept=$COUNTS
 make_run_folder
 export FRAGBED_COUNTS_DIR=$run/counts
 COUNTS=$FRAGBED_COUNTS_DIR
-part suites "$TOOLS/kunit.sh" --all
-part knobs "$TOOLS/uml.sh" --timeout 300 --out "$OUT/knobs" --counts knobs \
-	"$REPO/debugfs-scripts/knobs.sh"
-part numa "$TOOLS/uml.sh" --lane uml-numa --args "numa=fake=4 ncpus=2 seccomp=on" \
-	--out "$OUT/numa" --counts numa "$REPO/debugfs-scripts/numa.sh"
-part harness "$TOOLS/harness-test.sh" --quick
+case ${LANE:-uml} in
+uml) uml_parts ;;
+x86_64) x86_64_parts ;;
+*) die "LANE=$LANE: must be uml or x86_64" ;;
+esac
+add_counts "${counted[@]}"
+printf '%s %s %s\n' "$PASSED" "$FAILED" "$SKIPPED" >"$COUNTS/test-${LANE:-uml}"
 bring_counts "$kept"
-add_counts kunit-uml kunit-uml-small-blocks kunit-uml-numa numa knobs harness-quick
 for name in "${bad[@]}"; do
 	printf 'FAILED: %s\n' "$name"
 done

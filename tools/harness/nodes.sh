@@ -9,7 +9,7 @@ one_node() {
 		[ "\$(cat /sys/devices/system/node/online)" = 0 ] || exit 8
 		dmesg | grep -q "numa=fake=$1 cannot be had" || exit 9
 	END
-	"$TOOLS/uml.sh" --kernel "$work/numa" --out "$work/out" --timeout 60 --mem "${2:-1G}" \
+	"$TOOLS/guest.sh" --kernel "$work/numa" --out "$work/out" --timeout 60 --mem "${2:-1G}" \
 		--args "numa=fake=$1" /bin/sh "$work/out/job.sh"
 }
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2154  # $work, $log, $built are the caller's
 #
-# tools/kunit.sh and tools/uml.sh tell good from bad.
+# tools/kunit.sh and tools/guest.sh tell good from bad.
 
 canary() { "$TOOLS/kunit.sh" --kernel "$built" --out "$work/kunit" --limit "${limit:-60}" "canary.$1"; }
 
@@ -45,7 +45,7 @@ run_guest() {
 	mkdir -p "$work/out"
 	printf '#!/bin/sh\n%s\n' "$1" >"$work/out/job.sh"
 	chmod +x "$work/out/job.sh"
-	exec "$TOOLS/uml.sh" --kernel "$built" --out "$work/out" --timeout "${limit:-60}" "$work/out/job.sh" "${@:2}"
+	exec "$TOOLS/guest.sh" --kernel "$built" --out "$work/out" --timeout "${limit:-60}" "$work/out/job.sh" "${@:2}"
 }
 
 test_guest_exit_code() { exits 7 guest 'exit 7'; }
@@ -54,7 +54,7 @@ test_guest_panic() { exits 3 guest 'echo c >/proc/sysrq-trigger' && says "the ke
 test_guest_power_off() { exits 3 guest 'busybox poweroff -f' && says "without an exit code"; }
 test_guest_hang() { limit=4 exits 124 guest 'sleep 1000' && says "time limit"; }
 
-test_guest_without_script() { exits 127 "$TOOLS/uml.sh" --kernel "$built" --out "$work/out" /nowhere; }
+test_guest_without_script() { exits 127 "$TOOLS/guest.sh" --kernel "$built" --out "$work/out" /nowhere; }
 
 test_guest_output_folder() {
 	exits 0 guest "echo written >\"\$FRAGBED_OUT/file\"" && grep -qx written "$work/out/file"
@@ -74,7 +74,7 @@ checked_guest() {
 		$2
 		log_check || exit 9
 	END
-	"$TOOLS/uml.sh" --kernel "$built" --out "$work/out" --timeout 120 --args "$1" /bin/sh "$work/out/job.sh"
+	"$TOOLS/guest.sh" --kernel "$built" --out "$work/out" --timeout 120 --args "$1" /bin/sh "$work/out/job.sh"
 }
 
 test_clean_log() { exits 0 checked_guest "" "echo nothing special >/dev/kmsg"; }
@@ -89,16 +89,16 @@ test_leak_in_guest() {
 
 # All knobs once more, with every allocation that the module makes accounted for.
 test_knobs_leak_nothing() {
-	exits 0 "$TOOLS/uml.sh" --kernel "$built" --out "$work/out" --timeout 400 --args kmemleak=on \
+	exits 0 "$TOOLS/guest.sh" --kernel "$built" --out "$work/out" --timeout 400 --args kmemleak=on \
 		"$REPO/debugfs-scripts/knobs.sh" && grep -q 'Kernel memory leak detector initialized' "$work/out/kernel.log"
 }
 
 test_guest_counts() {
 	local counts=$work/counts/harness-guest
 	export FRAGBED_COUNTS_DIR=$work/counts
-	exits 0 "$TOOLS/uml.sh" --kernel "$built" --out "$work/out" --counts harness-guest \
+	exits 0 "$TOOLS/guest.sh" --kernel "$built" --out "$work/out" --counts harness-guest \
 		/bin/sh -c "echo 3 2 1 >\"\$FRAGBED_COUNTS\"" && grep -qx '3 2 1' "$counts" &&
-		exits 3 "$TOOLS/uml.sh" --kernel "$built" --out "$work/out" --counts harness-guest \
+		exits 3 "$TOOLS/guest.sh" --kernel "$built" --out "$work/out" --counts harness-guest \
 			/bin/sh -c 'busybox poweroff -f' && grep -qx '0 1 0' "$counts"
 }
 

@@ -66,6 +66,32 @@ struct fragbed_compact_report {
 	u64 ns;
 };
 
+/* Whose policy it was. */
+enum fragbed_policy_owner {
+	FRAGBED_POLICY_OF_RANGE,	/* what get_policy() has for the range */
+	FRAGBED_POLICY_OF_MAPPING,	/* vm_policy */
+	FRAGBED_POLICY_OF_TASK,
+	FRAGBED_POLICY_OF_SYSTEM,
+};
+
+/**
+ * struct fragbed_mof_report - does a mapping want migrate-on-fault?
+ * @start: of the mapping
+ * @end: of the mapping
+ * @owner: whose policy decided
+ * @policy: that policy, as numa_maps spells it
+ * @mof: the answer of vma_policy_mof()
+ * @migratable: that of vma_migratable(), the other half of the decision
+ */
+struct fragbed_mof_report {
+	unsigned long start;
+	unsigned long end;
+	enum fragbed_policy_owner owner;
+	char policy[64];
+	bool mof;
+	bool migratable;
+};
+
 #if IS_ENABLED(CONFIG_FRAGBED)
 int fragbed_compact_attach(void);
 void fragbed_compact_detach(void);
@@ -74,6 +100,11 @@ int fragbed_direct_compact(const struct fragbed_compact_request *req,
 const char *fragbed_compact_result_name(int result);
 void fragbed_drain_free_pages(void);
 int fragbed_pageblock_type(const struct page *page);
+#ifdef CONFIG_NUMA
+int fragbed_policy_mof(pid_t pid, unsigned long address,
+		       struct fragbed_mof_report *report);
+const char *fragbed_policy_owner_name(enum fragbed_policy_owner owner);
+#endif
 #endif
 
 #endif /* _LINUX_FRAGBED_H */

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# uml.sh [--lane LANE] [--mem SIZE] [--timeout S] [--args "KERNEL ARGS"]
-#        [--out DIR] [--counts NAME] [--kernel DIR] SCRIPT [ARGS...]
+# guest.sh [--lane LANE] [--mem SIZE] [--timeout S] [--args "KERNEL ARGS"]
+#          [--out DIR] [--counts NAME] [--kernel DIR] SCRIPT [ARGS...]
 #
-# Boots the lane's kernel, or the linux in DIR as it is, and runs SCRIPT in it as
+# Boots the kernel of the lane (default $LANE or uml), or the linux in DIR as it is, and runs SCRIPT in it as
 # root. In the guest:
 #
 #   FRAGBED_REPO    this repository, read-only, at the same path as outside
@@ -20,9 +20,9 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-lane=uml mem=1G limit=300 args='' out=$OUT/guest counts='' kernel=''
+lane=${LANE:-uml} mem='' limit=300 args='' out=$OUT/guest counts='' kernel=''
 
-usage() { die "usage: uml.sh [--lane L] [--mem 1G] [--timeout S] [--args \"...\"] [--out DIR] [--counts NAME] SCRIPT [ARGS...]"; }
+usage() { die "usage: guest.sh [--lane L] [--mem 1G] [--timeout S] [--args \"...\"] [--out DIR] [--counts NAME] SCRIPT [ARGS...]"; }
 
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -98,8 +98,7 @@ write_job "$@" >"$run/job"
 : >"$run/kernel.log"
 code=0
 # shellcheck disable=SC2086  # the arguments are words
-run_stoppable "$TOOLS/boot.py" --image "$run/linux" --folder "$run" --limit "$limit" \
-	--log "$run/kernel.log" --job "$run/job.out" -- \
-	"mem=$mem" root=/dev/root rootfstype=hostfs rootflags=/ ro \
+run_stoppable "$TOOLS/boot.py" --lane "$lane" ${mem:+--mem "$mem"} --folder "$run" --out "$out" \
+	--limit "$limit" --log "$run/kernel.log" --job "$run/job.out" -- \
 	"init=$TOOLS/guest-init.sh" "FRAGBED_RUN=$run" kunit.enable=0 $args || code=$?
 finish $code
