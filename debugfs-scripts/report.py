@@ -62,7 +62,9 @@ def read_table(path):
 
 
 def read_map(path):
-    return [dict(zip(MAP_COLUMNS, map(int, row))) for row in read_table(path)]
+    """Of the node the scenario worked on."""
+    rows = [dict(zip(MAP_COLUMNS, map(int, row))) for row in read_table(path)]
+    return [row for row in rows if row["node"] == 0]
 
 
 def read_index(path):

@@ -37,7 +37,7 @@ code=0
 	"$here/scenario.sh" || code=$?
 
 image=$("$repo/tools/build.sh" "$lane" 2>/dev/null) || image=''
-config=$(dirname "${image:-/nowhere/image}")/.config
+config=${image%"$("$repo/tools/lanes.py" "$lane" image)"}.config
 hash=unknown
 if [ -f "$config" ]; then
 	hash=$(sha256sum "$config" | cut -c1-12)

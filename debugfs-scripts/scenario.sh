@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The main job, inside a guest: fragment memory to a chosen degree, prove the
+# The main job, inside a guest: fragment node 0 to a chosen degree, prove the
 # degree, compact directly in several ways, prove that all came back. Leaves
 # raw snapshots in $FRAGBED_OUT/raw for report.py, makes no verdict itself.
 #
@@ -66,9 +66,9 @@ cannot_count() {
 	refuse "$@"
 }
 
-# The kernel's own figure of a zone at the target order, in permille.
+# The kernel's own figure of a zone of node 0 at the target order, in permille.
 kernel_index() {
-	awk -v order="$order" -v zone="$1" '$4 == zone {
+	awk -v order="$order" -v zone="$1" '$2 == "0," && $4 == zone {
 		split($(5 + order), part, ".")
 		print part[1] * 1000 + part[2] + 0
 	}' $extfrag
@@ -91,7 +91,7 @@ check_degree() {
 }
 
 fragment() {
-	fragment_line="order=$order index=$index unmovable=$unmovable seed=$1"
+	fragment_line="order=$order index=$index unmovable=$unmovable seed=$1 node=0"
 	if ! knob fragment/run "$fragment_line"; then
 		[ "$knob_errno" = ENOSPC ] &&
 			cannot_count "target degree not reached: index $(fact fragment/result reached_permille) at order $order, wanted $index"
@@ -104,7 +104,7 @@ fragment() {
 compact_row() {
 	[ "$2" = MAX ] && set -- "$1" "$max_order" "$3" "$4" "$5"
 	fragment $((seed + $1))
-	must_knob compact/run "order=$2 type=$3 prio=$4 nofragment=$5"
+	must_knob compact/run "order=$2 type=$3 prio=$4 nofragment=$5 node=0"
 	cat "$FRAGBED_DIR/compact/last" >"$raw/rows/$((100 + $1))"
 	say "row $1: order $2 $3 $4: $(fact compact/last result_name)"
 }
@@ -129,11 +129,11 @@ sweep() {
 	number=0
 	while [ $number -lt "$sweep_limit" ]; do
 		number=$((number + 1))
-		must_knob compact/run "order=$max_order type=movable prio=sync-full"
+		must_knob compact/run "order=$max_order type=movable prio=sync-full node=0"
 		file=$((10000 + number))
 		cat "$FRAGBED_DIR/compact/last" >"$raw/sweep/$file"
 		grep -q '^got_page 1' "$raw/sweep/$file" || break
-		knob hold/alloc "set=gained type=unmovable order=$max_order count=1" || break
+		knob hold/alloc "set=gained type=unmovable order=$max_order count=1 node=0" || break
 		[ $((number % 25)) -ne 0 ] || say "sweep: $number blocks gained"
 	done
 	knob hold/free set=gained

@@ -106,6 +106,20 @@ static void keep_unmovable(struct fragment_run *run, struct page *chunk)
 	keep_raw(run, chunk + keep);
 }
 
+/* For a movable page out of the zone of @page, not out of a higher one. */
+static gfp_t gfp_of_zone(const struct page *page)
+{
+	static const gfp_t zones[] = { __GFP_HIGHMEM, 0, __GFP_DMA32, __GFP_DMA };
+	gfp_t gfp = fragbed_gfp(FRAGBED_MOVABLE) & ~(__GFP_HIGHMEM | __GFP_RECLAIM);
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(zones) - 1; i++) {
+		if (gfp_zone(gfp | zones[i]) == page_zonenum(page))
+			break;
+	}
+	return gfp | zones[i];
+}
+
 /*
  * Make @page, which is ours, a shmem page: a freed page goes to the head of
  * this CPU's list of its block's type, and the next movable page is taken from
@@ -113,7 +127,7 @@ static void keep_unmovable(struct fragment_run *run, struct page *chunk)
  */
 static bool plant_page(struct fragment_run *run, struct page *page)
 {
-	gfp_t gfp = fragbed_gfp(FRAGBED_MOVABLE) & ~__GFP_RECLAIM;
+	gfp_t gfp = gfp_of_zone(page);
 	struct fragbed_set *set = run->set;
 	struct page *landed;
 	int ret;

@@ -86,7 +86,8 @@ static unsigned long count_pfn(struct map_row *row, unsigned long pfn,
 {
 	struct page *page = pfn_to_online_page(pfn);
 
-	if (!page) {
+	/* A zone may begin inside a pageblock; what is before has no label. */
+	if (!page || !zone_spans_pfn(page_zone(page), pfn)) {
 		row->reserved++;
 		return 1;
 	}

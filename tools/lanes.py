@@ -5,7 +5,7 @@
 # in Python; for those in shell:
 #
 #   lanes.py list          the names, a line each
-#   lanes.py LANE FIELD    build, arch, image, mem, args or suites
+#   lanes.py LANE FIELD    one of the fields below
 import dataclasses
 import sys
 
@@ -18,6 +18,7 @@ class Lane:
     mem: str = "1G"
     args: str = ""      # on the kernel's command line
     suites: str = "fragbed_*"
+    suite_args: str = ""
 
 
 # ZONE_MOVABLE makes a second populated zone in every node. UML has several CPUs
@@ -25,11 +26,12 @@ class Lane:
 # and one node: uml-numa is for what is about nodes.
 LANES = {
     "uml": Lane("uml", "um", "linux"),
-    "uml-small-blocks": Lane("uml-small-blocks", "um", "linux", args="movablecore=256M"),
+    "uml-small-blocks": Lane("uml-small-blocks", "um", "linux", suite_args="movablecore=256M"),
     "uml-numa": Lane("uml-small-blocks", "um", "linux",
-                     args="movablecore=256M numa=fake=4 ncpus=2 seccomp=on",
+                     args="numa=fake=4 ncpus=2 seccomp=on", suite_args="movablecore=256M",
                      suites="fragbed_vma_policy_mof"),
-    "x86_64": Lane("x86_64", "x86_64", "arch/x86/boot/bzImage", mem="2G", args="movablecore=512M"),
+    "x86_64": Lane("x86_64", "x86_64", "arch/x86/boot/bzImage", mem="2G",
+                   suite_args="movablecore=512M"),
 }
 
 

@@ -42,7 +42,8 @@ class Suites:
     def __init__(self, tree, lane, folder, out, limit=120):
         self.tree, self.lane, self.folder = tree, lane, folder
         self.out, self.limit = out, limit
-        self.args = ["kunit.enable=1", "kunit_shutdown=poweroff", *lanes.LANES[lane].args.split(),
+        self.args = ["kunit.enable=1", "kunit_shutdown=poweroff",
+                     *lanes.LANES[lane].args.split(), *lanes.LANES[lane].suite_args.split(),
                      *shlex.split(os.environ.get("FRAGBED_KERNEL_ARGS", ""))]
 
     def path(self, name):

@@ -37,7 +37,7 @@ uml_parts() {
 
 x86_64_parts() {
 	part suites "$TOOLS/kunit.sh" --lane x86_64
-	script knobs x86_64
+	script knobs x86_64 --args numa=off
 	script numa x86_64
 	script balance x86_64
 	script btrfs x86_64 --args page_owner=on
