@@ -12,6 +12,8 @@ tools := $(CURDIR)/tools
 help:
 	@echo 'make run           fragment memory in a Linux 7.2 guest, compact it, print the report'
 	@echo 'make test          KUnit suites, debugfs knobs and the runner itself'
+	@echo 'make test LANE=x86_64, make run LANE=x86_64'
+	@echo '                   the same in QEMU, with NUMA balancing and btrfs'
 	@echo 'make mutants       try wrong kernels on the suites'
 	@echo 'make check         shellcheck, checkpatch, licences'
 	@echo 'make harness       all tests of the tools'
@@ -24,6 +26,7 @@ help:
 	@echo 'make clean         delete build/'
 	@echo 'make clean-cache   delete sources, trees and builds in the cache'
 	@echo
+	@echo 'ACCEL=auto|kvm|tcg           how QEMU runs its guests'
 	@echo 'KERNEL_SRC=TREE or TARBALL   test this Linux 7.2 source'
 	@echo 'FRAGBED_CACHE=DIR            instead of ~/.cache/fragbed'
 	@echo 'FRAGBED_UPDATE=1             look for a newer point release'

@@ -17,19 +17,16 @@ class Lane:
     image: str          # what make builds and the machine starts
     mem: str = "1G"
     args: str = ""      # on the kernel's command line
-    suites: str = "fragbed_*"
     suite_args: str = ""
 
 
-# ZONE_MOVABLE makes a second populated zone in every node. UML has several CPUs
-# only with seccomp=on. What makes and watches whole compactions wants one CPU
-# and one node: uml-numa is for what is about nodes.
+# ZONE_MOVABLE makes a second populated zone. UML has several CPUs only with
+# seccomp=on.
 LANES = {
     "uml": Lane("uml", "um", "linux"),
     "uml-small-blocks": Lane("uml-small-blocks", "um", "linux", suite_args="movablecore=256M"),
     "uml-numa": Lane("uml-small-blocks", "um", "linux",
-                     args="numa=fake=4 ncpus=2 seccomp=on", suite_args="movablecore=256M",
-                     suites="fragbed_vma_policy_mof"),
+                     args="numa=fake=4 ncpus=2 seccomp=on", suite_args="movablecore=256M"),
     "x86_64": Lane("x86_64", "x86_64", "arch/x86/boot/bzImage", mem="2G",
                    suite_args="movablecore=512M"),
 }
