@@ -118,9 +118,9 @@ for mode, nodes in ((1, 1), (2, 1), (3, 1), (4, 0), (5, 1), (6, 1), (0, 0)):
 
 heap_of() { sed -n 's/-.*\[heap\]$//p' "/proc/$1/maps"; }
 
-# mof_answers PID DECIDED-BY POLICY MOF: of the process's heap.
+# mof_answers PID DECIDED-BY POLICY MOF [ADDRESS]: of the process's heap by default.
 mof_answers() {
-	knob mof "$1 $(heap_of "$1")" || { say "mof: $knob_errno"; return 1; }
+	knob mof "$1 ${5:-$(heap_of "$1")}" || { say "mof: $knob_errno"; return 1; }
 	mof_said="$(fact mof decided_by) $(fact mof policy) $(fact mof mof)"
 	[ "$mof_said" = "$2 $3 $4" ] || { say "mof: $mof_said"; return 1; }
 }
@@ -132,6 +132,37 @@ bound_mof() {
 	mof_result=$?
 	stop_bound
 	return "$mof_result"
+}
+
+# A process with a mapping that has a policy of its own: prints where it is.
+# SHARED is 1 for memory that can be shared, which is tmpfs.
+map_with_policy() {
+	python3 -c '
+import ctypes, mmap, sys, time
+shared, mode = map(int, sys.argv[1:])
+memory = mmap.mmap(-1, 65536, mmap.MAP_ANONYMOUS | (mmap.MAP_SHARED if shared else mmap.MAP_PRIVATE))
+start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+mask = ctypes.c_ulong(2)
+if ctypes.CDLL(None).syscall(237, ctypes.c_void_p(start), 65536, mode, ctypes.byref(mask), 64, 0):
+    sys.exit("mbind failed")
+print(f"{start:x}", flush=True)
+time.sleep(1000)' "$1" "$2"
+}
+
+# mapped_mof SHARED MODE DECIDED-BY POLICY MOF
+mapped_mof() {
+	map_with_policy "$1" "$2" >"$work/start" &
+	mapper=$!
+	until [ -s "$work/start" ]; do
+		kill -0 "$mapper" 2>/dev/null || return 1
+		sleep 0.1
+	done
+	mof_answers "$mapper" "$3" "$4" "$5" "$(cat "$work/start")"
+	mapped_result=$?
+	kill "$mapper"
+	wait "$mapper" 2>/dev/null
+	rm "$work/start"
+	return "$mapped_result"
 }
 
 mof_refuses() {
@@ -183,6 +214,9 @@ expect "only bind and preferred-many may ask for migrate-on-fault" only_bind_and
 expect "mof: a process without policy of its own has the system's" mof_answers $$ system default 1
 expect "mof: a bound process decides for its heap" bound_mof "" "bind:1" 0
 expect "mof: and wants to balance if it said so" bound_mof --balancing "bind=balancing:1" 1
+expect "mof: a mapping with a policy decides itself" mapped_mof 0 2 mapping "bind:1" 0
+expect "mof: and may want to balance" mapped_mof 0 $((2 | 1 << 13)) mapping "bind=balancing:1" 1
+expect "mof: a range of shared memory with a policy decides itself" mapped_mof 1 2 range "bind:1" 0
 expect "mof: a process that is not there" mof_refuses ESRCH "999999 1000"
 expect "mof: a kernel thread" mof_refuses ESRCH "2 1000"
 expect "mof: nothing mapped" mof_refuses EFAULT "$$ 10"
@@ -193,4 +227,4 @@ done
 expect "mof: what is refused changes nothing" mof_keeps
 expect "unload" unload_module
 expect "log is clean" log_check
-finish $((33 + 3 * last + (last > 1)))
+finish $((36 + 3 * last + (last > 1)))
