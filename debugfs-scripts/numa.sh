@@ -134,10 +134,11 @@ bound_mof() {
 	return "$mof_result"
 }
 
-# A process with a mapping that has a policy of its own: prints where it is.
-# SHARED is 1 for memory that can be shared, which is tmpfs.
+# map_with_policy SHARED MODE: becomes a process with a mapping that has a policy of
+# its own, and prints where that is. SHARED is 1 for memory that can be shared, which
+# is tmpfs.
 map_with_policy() {
-	python3 -c '
+	exec python3 -c '
 import ctypes, mmap, sys, time
 shared, mode = map(int, sys.argv[1:])
 memory = mmap.mmap(-1, 65536, mmap.MAP_ANONYMOUS | (mmap.MAP_SHARED if shared else mmap.MAP_PRIVATE))

@@ -32,7 +32,12 @@ check_path() {
 lane_names() { "$TOOLS/lanes.py" list; }
 
 check_lane() {
-	lane_names | grep -qxF -e "$1" || die "no lane '$1'; there are: $(lane_names | paste -sd ' ')"
+	local lane names
+	names=$(lane_names)
+	for lane in $names; do
+		[ "$lane" != "$1" ] || return 0
+	done
+	die "no lane '$1'; there are: ${names//$'\n'/ }"
 }
 
 # lane_field LANE FIELD: as in lanes.py.
