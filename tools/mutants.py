@@ -174,7 +174,7 @@ class Bench:
         return lock
 
     def build_folder(self, lane):
-        return os.path.join(self.cache, "build", self.key, lane)
+        return os.path.join(self.cache, "build", self.key, lanes.LANES[lane].build)
 
     def make(self, lane):
         """Rebuilds the lane's kernel; returns what the compiler said or None.
