@@ -170,7 +170,6 @@ class Bench:
             say(f"another run is working on {self.key}; waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
         os.environ["FRAGBED_LOCKS"] = os.environ.get("FRAGBED_LOCKS", "") + " " + path
-        os.environ["FRAGBED_NO_MODULE"] = "1"
         return lock
 
     def build_folder(self, lane):
@@ -201,13 +200,15 @@ class Bench:
 
     @contextlib.contextmanager
     def kernel(self, lane):
-        """The lane's kernel in a private folder, named as the shell tools do it."""
+        """The lane's kernel and the module, which no mutant changes, in a private
+        folder, named as the shell tools do it."""
         runs = os.path.join(self.cache, "run")
         os.makedirs(runs, exist_ok=True)
         folder = tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=runs)
         try:
             shutil.copy(os.path.join(self.build_folder(lane), lanes.LANES[lane].image),
                         os.path.join(folder, "linux"))
+            shutil.copy(os.path.join(self.build_folder(lane), "fragbed", "fragbed.ko"), folder)
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
