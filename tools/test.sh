@@ -20,12 +20,23 @@ part() {
 	[ $rc -eq 0 ] || bad+=("$name (exit code $rc)")
 }
 
+# The folder with a lane's kernel and module, built when first asked for.
+built() {
+	local folder
+	folder=$run/$(lane_field "$1" build)
+	if [ ! -d "$folder" ]; then
+		mkdir "$folder"
+		"$TOOLS/build.sh" "$1" "$folder" >/dev/null
+	fi
+	printf '%s\n' "$folder"
+}
+
 # script NAME LANE OPTION...: debugfs-scripts/NAME.sh in a guest.
 script() {
 	local name=$1 lane=$2
 	shift 2
-	part "$name-$lane" "$TOOLS/guest.sh" --lane "$lane" --timeout 300 --out "$OUT/$name-$lane" \
-		--counts "$name-$lane" "$@" "$REPO/debugfs-scripts/$name.sh"
+	part "$name-$lane" "$TOOLS/guest.sh" --lane "$lane" --kernel "$(built "$lane")" --timeout 300 \
+		--out "$OUT/$name-$lane" --counts "$name-$lane" "$@" "$REPO/debugfs-scripts/$name.sh"
 }
 
 uml_parts() {
@@ -36,7 +47,7 @@ uml_parts() {
 }
 
 x86_64_parts() {
-	part suites "$TOOLS/kunit.sh" --lane x86_64
+	part suites "$TOOLS/kunit.sh" --lane x86_64 --kernel "$(built x86_64)"
 	script knobs x86_64 --args numa=off
 	script numa x86_64
 	script balance x86_64
