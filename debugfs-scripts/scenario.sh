@@ -74,11 +74,11 @@ kernel_index() {
 	}' $extfrag
 }
 
-# Both measures have to agree that the target was reached.
-check_degree() {
+# Both measures have to agree that the target was reached; $short says what does not.
+degree_is_reached() {
 	reached=$(fact fragment/result reached_permille)
-	[ "$reached" -ge "$index" ] ||
-		cannot_count "target degree not reached: index $reached at order $order, wanted $index"
+	short="target degree not reached: index $reached at order $order, wanted $index"
+	[ "$reached" -ge "$index" ] || return 1
 	awk '$1 == 0 { print $2 }' "$FRAGBED_DIR/fragment/index" | while read -r zone; do
 		echo "$zone $(kernel_index "$zone")"
 	done >"$raw/kernel_index"
@@ -86,11 +86,11 @@ check_degree() {
 	worst=$(awk 'NR == 1 || $2 < min { min = $2 } END { print min }' "$raw/kernel_index")
 	# Several zones: the node's index may be reached without each zone's.
 	[ "$(wc -l <"$raw/kernel_index")" -gt 1 ] && [ "$index" -lt 1000 ] && return 0
-	[ "$worst" -ge "$((index > 3 ? index - 3 : 0))" ] ||
-		cannot_count "the kernel's own unusable_index is $worst at order $order, wanted $index"
+	short="the kernel's own unusable_index is $worst at order $order, wanted $index"
+	[ "$worst" -ge "$((index > 3 ? index - 3 : 0))" ]
 }
 
-fragment() {
+fragment_once() {
 	fragment_line="order=$order index=$index unmovable=$unmovable seed=$1 node=0"
 	if ! knob fragment/run "$fragment_line"; then
 		[ "$knob_errno" = ENOSPC ] &&
@@ -98,7 +98,12 @@ fragment() {
 		say "fragment/run: '$fragment_line' failed with $knob_errno"
 		exit 1
 	fi
-	check_degree
+	degree_is_reached
+}
+
+# Another CPU may have freed something between the two looks: then once more.
+fragment() {
+	fragment_once "$1" || fragment_once "$1" || fragment_once "$1" || cannot_count "$short"
 }
 
 compact_row() {
@@ -123,16 +128,23 @@ compact_rows() {
 }
 
 # Direct compaction stops at the first block it can hand out. Keep each block
-# gained, so that the next compaction has to make another one.
+# gained, so that the next compaction has to make another one. Others may take what
+# it makes: three in vain are the end.
 sweep() {
 	mkdir -p "$raw/sweep"
 	number=0
+	in_vain=0
 	while [ $number -lt "$sweep_limit" ]; do
 		number=$((number + 1))
 		must_knob compact/run "order=$max_order type=movable prio=sync-full node=0"
 		file=$((10000 + number))
 		cat "$FRAGBED_DIR/compact/last" >"$raw/sweep/$file"
-		grep -q '^got_page 1' "$raw/sweep/$file" || break
+		if ! grep -q '^got_page 1' "$raw/sweep/$file"; then
+			in_vain=$((in_vain + 1))
+			[ $in_vain -lt 3 ] || break
+			continue
+		fi
+		in_vain=0
 		knob hold/alloc "set=gained type=unmovable order=$max_order count=1 node=0" || break
 		[ $((number % 25)) -ne 0 ] || say "sweep: $number blocks gained"
 	done
