@@ -150,6 +150,7 @@ sweep() {
 	done
 	knob hold/free set=gained
 	say "sweep: $number direct compactions"
+	grep -q '^got_page 1' "$raw"/sweep/* || cannot_count "the sweep gained no block by $number direct compactions"
 }
 
 check_memory_back() {
@@ -161,6 +162,13 @@ check_memory_back() {
 	say "memory did not come back: $before pages free before, $after after"
 	return 1
 }
+
+# Movable pages follow the writer's policy. With one node there is nothing to bind.
+if [ -d /sys/devices/system/node/node1 ] && [ -z "${FRAGBED_JOB_BOUND:-}" ]; then
+	need which numactl -- "numactl is missing: this machine has several nodes"
+	check_needs
+	FRAGBED_JOB_BOUND=1 exec numactl --membind=0 "$0"
+fi
 
 need test "$(id -u)" = 0 -- "must be root"
 need test -f "${FRAGBED_MODULE:-}" -- "FRAGBED_MODULE names no fragbed.ko"

@@ -81,6 +81,8 @@ struct file *fragbed_shmem_open(void);
 void fragbed_shmem_close(struct file *file);
 int fragbed_shmem_take(struct file *file, pgoff_t index, gfp_t gfp,
 		       struct page **pagep);
+int fragbed_shmem_node_check(const char *knob, const struct page *page,
+			     int nid);
 void fragbed_shmem_drop(struct file *file, pgoff_t first, unsigned long nr);
 bool fragbed_shmem_has(struct file *file, pgoff_t index);
 

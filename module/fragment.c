@@ -123,9 +123,10 @@ static gfp_t gfp_of_zone(const struct page *page)
 /*
  * Make @page, which is ours, a shmem page: a freed page goes to the head of
  * this CPU's list of its block's type, and the next movable page is taken from
- * there. Anything may come in between, so look where the page landed.
+ * there. Anything may come in between, so look where the page landed: 1 there,
+ * 0 elsewhere, -EOPNOTSUPP on another node.
  */
-static bool plant_page(struct fragment_run *run, struct page *page)
+static int plant_page(struct fragment_run *run, struct page *page)
 {
 	gfp_t gfp = gfp_of_zone(page);
 	struct fragbed_set *set = run->set;
@@ -138,12 +139,14 @@ static bool plant_page(struct fragment_run *run, struct page *page)
 	migrate_enable();
 	if (!ret && landed == page) {
 		set->end++;
-		return true;
+		return 1;
 	}
 	run->result.misses++;
-	if (!ret)
-		fragbed_shmem_drop(set->file, set->end, 1);
-	return false;
+	if (ret)
+		return 0;
+	ret = fragbed_shmem_node_check(RUN_KNOB, landed, set->nid);
+	fragbed_shmem_drop(set->file, set->end, 1);
+	return ret;
 }
 
 /* A freed page of any other block type would not be found by shmem. */
@@ -154,27 +157,32 @@ static bool block_takes_movable(const struct page *page)
 	return type != MIGRATE_UNMOVABLE && type != MIGRATE_RECLAIMABLE;
 }
 
-static void keep_movable(struct fragment_run *run, struct page *chunk)
+static int keep_movable(struct fragment_run *run, struct page *chunk)
 {
 	DECLARE_BITMAP(gone, 1 << MAX_PAGE_ORDER) = { };
 	unsigned int nr = 1U << run->result.order;
 	unsigned int tries = min(PLANT_TRIES, nr - 1);
 	unsigned int at = dice(run, nr);
+	int ret = 0;
 
 	if (!block_takes_movable(chunk))
 		tries = 0;
-	for (; tries; tries--) {
+	for (; tries && !ret; tries--) {
 		__set_bit(at, gone);
-		if (plant_page(run, chunk + at)) {
-			free_others(chunk, nr, gone, at);
-			run->result.kept_movable++;
-			return;
-		}
-		at = (at + 1) % nr;
+		ret = plant_page(run, chunk + at);
+		if (!ret)
+			at = (at + 1) % nr;
 	}
 	free_others(chunk, nr, gone, at);
-	keep_raw(run, chunk + at);
-	run->result.fallbacks++;
+	if (ret < 0)
+		return ret;
+	if (ret) {
+		run->result.kept_movable++;
+	} else {
+		keep_raw(run, chunk + at);
+		run->result.fallbacks++;
+	}
+	return 0;
 }
 
 /* Takes the other type when the wanted one has nothing left of that order. */
@@ -191,10 +199,9 @@ static int fragment_step(struct fragment_run *run)
 		return -ENOSPC;
 	fragbed_chunk_split(chunk, run->result.order);
 	run->result.visited += 1UL << run->result.order;
-	if (unmovable)
-		keep_unmovable(run, chunk);
-	else
-		keep_movable(run, chunk);
+	if (!unmovable)
+		return keep_movable(run, chunk);
+	keep_unmovable(run, chunk);
 	return 0;
 }
 
@@ -241,12 +248,12 @@ static void save_result(const struct fragment_result *result)
 	spin_unlock(&last_lock);
 }
 
-/* An interrupted run leaves nothing; one that fell short keeps what it has. */
+/* One that fell short keeps what it has; other errors leave nothing. */
 static void finish_run(struct fragment_run *run)
 {
 	struct fragment_result *r = &run->result;
 
-	if (r->error == -EINTR)
+	if (r->error == -EINTR || r->error == -EOPNOTSUPP)
 		fragbed_set_destroy(run->set);
 	else
 		fragbed_set_publish(run->set);
@@ -291,8 +298,9 @@ static int parse_run(char *line, struct fragment_run *run)
  *
  * Context: may sleep, interruptible. One run at a time.
  * Return: 0, -EINVAL malformed or out of range, -ENXIO no such node, -ENOMEM,
- * -EINTR on a signal or reset (all given back), -ENOSPC if the target cannot be
- * reached (what was kept stays, see fragment/result).
+ * -EINTR on a signal or reset, -EOPNOTSUPP if movable pages come from another
+ * node (all given back), -ENOSPC if the target cannot be reached (what was kept
+ * stays, see fragment/result).
  */
 int fragbed_fragment_run(char *line)
 {
@@ -343,6 +351,8 @@ static const char *result_word(const struct fragment_result *r)
 		return "reached";
 	case -EINTR:
 		return "interrupted";
+	case -EOPNOTSUPP:
+		return "refused";
 	default:
 		return "short";
 	}

@@ -101,7 +101,6 @@ static int take_raw(struct hold_plan *plan)
 	return 0;
 }
 
-/* The writer's memory policy decides the node of shmem pages: only check. */
 static int take_shmem(struct hold_plan *plan)
 {
 	struct fragbed_set *set = plan->set;
@@ -115,11 +114,7 @@ static int take_shmem(struct hold_plan *plan)
 	if (ret)
 		return ret;
 	set->end++;
-	if (page_to_nid(page) == set->nid)
-		return 0;
-	pr_warn("%s: node=%d: movable pages follow the writer's memory policy, which gave node %d: bind the writer to the node\n",
-		ALLOC_KNOB, set->nid, page_to_nid(page));
-	return -EOPNOTSUPP;
+	return fragbed_shmem_node_check(ALLOC_KNOB, page, set->nid);
 }
 
 static int take_run(struct hold_plan *plan)

@@ -3,6 +3,8 @@
  * Single chunks of pages by type. Nothing here goes below the high watermarks:
  * a test bed must not push the machine it runs on into reclaim or OOM.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/atomic.h>
 #include <linux/bits.h>
 #include <linux/err.h>
@@ -197,6 +199,26 @@ int fragbed_shmem_take(struct file *file, pgoff_t index, gfp_t gfp,
 	put_page(page);
 	*pagep = page;
 	return 0;
+}
+
+/**
+ * fragbed_shmem_node_check() - is a shmem page where it was wanted?
+ * @knob: path of the knob, for the log
+ * @page: from fragbed_shmem_take()
+ * @nid: the node wanted
+ *
+ * The memory policy of the writing task decides where shmem pages come from.
+ *
+ * Context: any.
+ * Return: 0, or -EOPNOTSUPP after saying what would work.
+ */
+int fragbed_shmem_node_check(const char *knob, const struct page *page, int nid)
+{
+	if (page_to_nid(page) == nid)
+		return 0;
+	pr_warn("%s: node=%d: movable pages follow the writer's memory policy, which gave node %d: bind the writer to the node\n",
+		knob, nid, page_to_nid(page));
+	return -EOPNOTSUPP;
 }
 
 /**

@@ -3,57 +3,78 @@
 #
 # test.sh: what "make test" does: the suites, the knobs of fragbed.ko, nodes, the
 # quick tests of the runner, in all lanes of UML or, with LANE=x86_64, in QEMU,
-# where some more can be had. All parts run, whatever the others said; the last
-# line adds them up.
+# where some more can be had. The parts run two at a time; all of them run,
+# whatever the others said; the last line adds them up.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-bad=() counted=()
+lane=${LANE:-uml}
 
-# part NAME COMMAND...: it leaves its counts under that name.
-part() {
-	local name=$1 rc=0
-	shift
-	printf '== %s\n' "$name"
-	"$@" || rc=$?
-	counted+=("$name")
-	[ $rc -eq 0 ] || bad+=("$name (exit code $rc)")
+# What runs: stream, name (of the counts, too), command. The streams take about as
+# long as each other.
+parts() {
+	case $lane in
+	uml) cat <<-'END' ;;
+		1 suites          suites --all
+		1 numa-uml-numa   script numa uml-numa
+		2 knobs-uml       script knobs uml
+		2 harness-quick   harness --quick
+	END
+	x86_64) cat <<-'END' ;;
+		1 suites          suites --lane x86_64
+		1 numa-x86_64     script numa x86_64
+		1 balance-x86_64  script balance x86_64
+		1 btrfs-x86_64    script btrfs x86_64 --args page_owner=on
+		1 run             scenario --lane x86_64
+		2 knobs-x86_64    script knobs x86_64 --args numa=off
+		2 harness-quick   harness --quick
+	END
+	*) die "LANE=$lane: must be uml or x86_64" ;;
+	esac
 }
 
-# The folder with a lane's kernel and module, built when first asked for.
-built() {
-	local folder
-	folder=$run/$(lane_field "$1" build)
-	if [ ! -d "$folder" ]; then
-		mkdir "$folder"
-		"$TOOLS/build.sh" "$1" "$folder" >/dev/null
-	fi
-	printf '%s\n' "$folder"
-}
+suites() { "$TOOLS/kunit.sh" "$@"; }
+harness() { "$TOOLS/harness-test.sh" "$@"; }
+scenario() { "$TOOLS/run.sh" "$@"; }
 
 # script NAME LANE OPTION...: debugfs-scripts/NAME.sh in a guest.
 script() {
-	local name=$1 lane=$2
+	local script=$1 lane=$2
 	shift 2
-	part "$name-$lane" "$TOOLS/guest.sh" --lane "$lane" --kernel "$(built "$lane")" --timeout 300 \
-		--out "$OUT/$name-$lane" --counts "$name-$lane" "$@" "$REPO/debugfs-scripts/$name.sh"
+	"$TOOLS/guest.sh" --lane "$lane" --kernel "$run/$(lane_field "$lane" build)" --timeout 300 \
+		--out "$OUT/$script-$lane" --counts "$script-$lane" "$@" "$REPO/debugfs-scripts/$script.sh"
 }
 
-uml_parts() {
-	part suites "$TOOLS/kunit.sh" --all
-	script knobs uml
-	script numa uml-numa
-	part harness-quick "$TOOLS/harness-test.sh" --quick
+# stream NUMBER: its parts, one after the other; each leaves its exit code.
+stream() {
+	local number name command rc
+	while read -r -u 3 number name command; do
+		[ "$number" = "$1" ] || continue
+		printf '== %s\n' "$name"
+		rc=0
+		# shellcheck disable=SC2086  # the command is words
+		$command </dev/null || rc=$?
+		printf '%s\n' "$rc" >"$run/ended/$name"
+	done 3< <(parts)
 }
 
-x86_64_parts() {
-	part suites "$TOOLS/kunit.sh" --lane x86_64 --kernel "$(built x86_64)"
-	script knobs x86_64 --args numa=off
-	script numa x86_64
-	script balance x86_64
-	script btrfs x86_64 --args page_owner=on
-	part run "$TOOLS/run.sh" --lane x86_64
-	part harness-quick "$TOOLS/harness-test.sh" --quick
+build_lanes() {
+	local name folder
+	for name in $(lane_names | grep "^$lane"); do
+		folder=$run/$(lane_field "$name" build)
+		[ ! -d "$folder" ] || continue
+		mkdir "$folder"
+		"$TOOLS/build.sh" "$name" "$folder" >/dev/null
+	done
+}
+
+# Started by xargs, not by the shell's "&", so that Ctrl-C ends both. What the
+# second one says comes when both are done.
+run_streams() {
+	mkdir "$run/ended"
+	export run
+	printf '%s\n' 1 2 | xargs -P 2 -n 1 "$0" --stream
+	cat "$run/stream-2"
 }
 
 # Counts of its own while it runs: another run in this clone writes some, too.
@@ -62,22 +83,28 @@ bring_counts() {
 	cp "$COUNTS"/* "$1/" 2>/dev/null || :
 }
 
+case "${1:-} ${2:-}" in
+"--stream 1") stream 1 && exit ;;
+"--stream 2") stream 2 >"$run/stream-2" 2>&1 && exit ;;
+esac
+
 kept=$COUNTS
 make_run_folder
 export FRAGBED_COUNTS_DIR=$run/counts
 COUNTS=$FRAGBED_COUNTS_DIR
-case ${LANE:-uml} in
-uml) uml_parts ;;
-x86_64) x86_64_parts ;;
-*) die "LANE=$LANE: must be uml or x86_64" ;;
-esac
-add_counts "${counted[@]}"
-printf '%s %s %s\n' "$PASSED" "$FAILED" "$SKIPPED" >"$COUNTS/test-${LANE:-uml}"
+mapfile -t names < <(parts | awk '{ print $2 }')
+[ ${#names[@]} -gt 0 ] || exit 1
+build_lanes
+run_streams
+add_counts "${names[@]}"
+printf '%s %s %s\n' "$PASSED" "$FAILED" "$SKIPPED" >"$COUNTS/test-$lane"
 bring_counts "$kept"
-for name in "${bad[@]}"; do
-	printf 'FAILED: %s\n' "$name"
+bad=0
+for name in "${names[@]}"; do
+	rc=$(cat "$run/ended/$name" 2>/dev/null) || rc=none
+	[ "$rc" = 0 ] || { bad=1 && printf 'FAILED: %s (exit code %s)\n' "$name" "$rc"; }
 done
 printf 'make test: %s passed, %s failed, %s skipped\n' "$PASSED" "$FAILED" "$SKIPPED"
-if [ ${#bad[@]} -gt 0 ] || [ "$FAILED" -gt 0 ] || [ "$PASSED" -eq 0 ]; then
+if [ $bad -gt 0 ] || [ "$FAILED" -gt 0 ] || [ "$PASSED" -eq 0 ]; then
 	exit 1
 fi
