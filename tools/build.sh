@@ -23,6 +23,8 @@ fragments() {
 	case $LANE in
 	uml) printf '%s\n' "$configs/uml.config" ;;
 	uml-small-blocks) printf '%s\n' "$configs/uml.config" "$configs/small-blocks.config" "$suites/numa.config" ;;
+	uml-spb) printf '%s\n' "$configs/uml.config" "$configs/small-blocks.config" \
+		"$suites/numa.config" "$configs/superpageblock.config" ;;
 	*) printf '%s\n' "$configs/$LANE.config" "$suites/numa.config" ;;
 	esac
 }

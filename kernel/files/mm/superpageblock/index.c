@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The record of each superpageblock: which of its pageblocks are free, and which
+ * hold what cannot move. Touched only when a pageblock becomes wholly free or
+ * stops being so, gets another label, or takes foreign content.
+ */
+#include <linux/memblock.h>
+#include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/page-isolation.h>
+
+#include "../internal.h"
+
+#define CREATE_TRACE_POINTS
+#include <trace/events/superpageblock.h>
+
+/**
+ * spb_zone_init() - make the records of a zone
+ * @zone: a zone whose range is known and whose memory is not yet free
+ *
+ * No pageblock is usable to begin with: they become so when they are first
+ * wholly free, which those with holes or reserved pages never are, and those
+ * whose pages are initialised late are late.
+ *
+ * Context: boot. Without memory for it the zone goes without superpageblocks.
+ */
+void __init spb_zone_init(struct zone *zone)
+{
+	unsigned long first = zone->zone_start_pfn >> SPB_ORDER;
+	unsigned int nr = ((zone_end_pfn(zone) - 1) >> SPB_ORDER) - first + 1;
+	int nid = zone_to_nid(zone);
+	unsigned long *words;
+	struct spb_zone *spbs;
+	unsigned int i;
+
+	BUILD_BUG_ON(SPB_ORDER < pageblock_order + 2);
+	BUILD_BUG_ON(SPB_ORDER < MAX_PAGE_ORDER);
+	spbs = memblock_alloc_node(struct_size(spbs, spb, nr), SMP_CACHE_BYTES,
+				   nid);
+	words = memblock_alloc_node(spb_index_words(nr) * sizeof(*words),
+				    SMP_CACHE_BYTES, nid);
+	if (!spbs || !words)
+		return;
+	spbs->first = first;
+	spb_index_init(&spbs->index, nr, words);
+	for (i = 0; i < nr; i++)
+		spbs->spb[i].bucket = SPB_BUCKET_NONE;
+	zone->spb = spbs;
+}
+
+/**
+ * spb_of() - the record of the SPB a page is in
+ * @zone: the page's zone
+ * @page: the page
+ *
+ * Return: the record, NULL if the zone has none for this page: it was added at
+ * run time.
+ */
+struct superpageblock *spb_of(struct zone *zone, const struct page *page)
+{
+	struct spb_zone *spbs = zone->spb;
+	unsigned long nr;
+
+	if (!spbs)
+		return NULL;
+	nr = (page_to_pfn(page) >> SPB_ORDER) - spbs->first;
+	return nr < spbs->index.nr ? &spbs->spb[nr] : NULL;
+}
+
+static unsigned int block_of(const struct page *page)
+{
+	return (page_to_pfn(page) >> pageblock_order) & (SPB_BLOCKS - 1);
+}
+
+static bool is_nonmovable(int label)
+{
+	return label == MIGRATE_UNMOVABLE || label == MIGRATE_RECLAIMABLE ||
+	       label == MIGRATE_HIGHATOMIC;
+}
+
+/*
+ * The highatomic reserve counts as content even while it is free: it is there
+ * to be used in a hurry, and then it must not taint. So does an isolated block
+ * that cannot be relabelled now.
+ */
+static unsigned int free_block_state(const struct page *page, int label)
+{
+	unsigned int state = BIT(SPB_USABLE) | BIT(SPB_FREE);
+	bool isolated = get_pageblock_isolate(page);
+
+	if (label == MIGRATE_HIGHATOMIC || (isolated && is_nonmovable(label)))
+		return state | BIT(SPB_NONMOVABLE);
+	if (migratetype_is_mergeable(label) && !isolated)
+		return state | BIT(SPB_CLAIMABLE);
+	return state;
+}
+
+static unsigned int used_block_state(const struct page *page, int label,
+				     bool usable)
+{
+	bool nonmovable = is_nonmovable(label) || get_pageblock_foreign(page);
+	unsigned int state;
+
+	if (!usable)
+		return nonmovable ? BIT(SPB_PART_NONMOVABLE) : 0;
+	state = BIT(SPB_USABLE);
+	if (nonmovable)
+		state |= BIT(SPB_NONMOVABLE);
+	if (is_migrate_movable(label))
+		state |= BIT(SPB_MOVABLE);
+	return state;
+}
+
+static void set_block_state(struct superpageblock *spb, unsigned int block,
+			    unsigned int state)
+{
+	enum spb_block i;
+
+	for (i = 0; i < NR_SPB_BLOCK; i++) {
+		bool is = state & BIT(i);
+
+		if (test_bit(block, spb->map[i]) == is)
+			continue;
+		__change_bit(block, spb->map[i]);
+		spb->nr[i] += is ? 1 : -1;
+	}
+}
+
+/**
+ * spb_fill_of() - the counts an SPB's bucket depends on
+ * @spb: the SPB
+ *
+ * Context: zone->lock held.
+ * Return: a copy.
+ */
+struct spb_fill spb_fill_of(const struct superpageblock *spb)
+{
+	return (struct spb_fill) {
+		.blocks = SPB_BLOCKS,
+		.usable = spb->nr[SPB_USABLE],
+		.free = spb->nr[SPB_FREE],
+		.claimable = spb->nr[SPB_CLAIMABLE],
+		.tainted = spb->nr[SPB_NONMOVABLE] || spb->nr[SPB_PART_NONMOVABLE],
+	};
+}
+
+static bool is_evacuable(const struct superpageblock *spb)
+{
+	return spb->tainted && spb->nr[SPB_MOVABLE];
+}
+
+/* A block changed: bring the index up to date, and the pools if need be. */
+static void refile(struct zone *zone, struct superpageblock *spb,
+		   bool was_evacuable)
+{
+	struct spb_zone *spbs = zone->spb;
+	struct spb_fill fill = spb_fill_of(spb);
+	enum spb_bucket bucket = spb_bucket_of(&fill);
+	bool pool_changes = spb->tainted != fill.tainted;
+
+	spb->tainted = fill.tainted;
+	spbs->nr_evacuable += is_evacuable(spb) - was_evacuable;
+	if (bucket != spb->bucket) {
+		spb_index_move(&spbs->index, spb - spbs->spb, spb->bucket,
+			       bucket);
+		spb->bucket = bucket;
+	}
+	if (!pool_changes)
+		return;
+	spbs->events[fill.tainted ? SPB_TAINT : SPB_UNTAINT]++;
+	trace_spb_category(zone, spb - spbs->spb, spb_categorize(&fill));
+	spb_change_pool(zone, spb);
+}
+
+static void block_changed(struct zone *zone, struct superpageblock *spb,
+			  struct page *page, bool free)
+{
+	unsigned int block = block_of(page);
+	bool was_evacuable = is_evacuable(spb);
+	int label = spb_block_label(page);
+	unsigned int state;
+
+	if (free) {
+		if (get_pageblock_foreign(page))
+			clear_pageblock_foreign(page);
+		state = free_block_state(page, label);
+	} else {
+		state = used_block_state(page, label,
+					 test_bit(block, spb->map[SPB_USABLE]));
+	}
+	set_block_state(spb, block, state);
+	refile(zone, spb, was_evacuable);
+}
+
+/**
+ * __spb_blocks_changed() - pageblocks became wholly free or stop being so
+ * @zone: their zone
+ * @page: first page of the first one
+ * @order: order of all of them, at least pageblock_order
+ * @free: whether they are free now
+ *
+ * Context: zone->lock held.
+ */
+void __spb_blocks_changed(struct zone *zone, struct page *page,
+			  unsigned int order, bool free)
+{
+	struct page *end = page + (1UL << order);
+	struct superpageblock *spb = spb_of(zone, page);
+
+	if (!spb)
+		return;
+	for (; page < end; page += pageblock_nr_pages)
+		block_changed(zone, spb, page, free);
+}
+
+/**
+ * __spb_label_changed() - a pageblock has another label, or was isolated or not
+ * @page: a page of it
+ *
+ * Context: zone->lock held.
+ */
+void __spb_label_changed(struct page *page)
+{
+	struct zone *zone = page_zone(page);
+	struct superpageblock *spb = spb_of(zone, page);
+
+	if (spb)
+		block_changed(zone, spb, page,
+			      test_bit(block_of(page), spb->map[SPB_FREE]));
+}
+
+/**
+ * __spb_took_foreign() - a pageblock hosts what its label does not tell
+ * @page: a page of it
+ *
+ * It is remembered until the block is wholly free again: nobody counts the
+ * foreign pages.
+ *
+ * Context: zone->lock held.
+ */
+void __spb_took_foreign(struct page *page)
+{
+	set_pageblock_foreign(page);
+	__spb_label_changed(page);
+}
+
+/**
+ * spb_went_offline() - a page of block order or above left the zone for good
+ * @zone: its zone
+ * @page: the page, taken off its list already
+ * @order: its order
+ *
+ * Context: zone->lock held.
+ */
+void spb_went_offline(struct zone *zone, struct page *page, unsigned int order)
+{
+	struct superpageblock *spb = spb_of(zone, page);
+	struct page *end = page + (1UL << order);
+
+	if (!spb || order < pageblock_order)
+		return;
+	for (; page < end; page += pageblock_nr_pages) {
+		bool was_evacuable = is_evacuable(spb);
+
+		set_block_state(spb, block_of(page), 0);
+		refile(zone, spb, was_evacuable);
+	}
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What is to be seen of superpageblocks: counters, and one at a time. */
+#include <linux/export.h>
+
+#include "../internal.h"
+#include "check.h"
+
+static const char *const event_names[NR_SPB_EVENTS] = {
+	[SPB_SERVED_BLOCK] = "served_free_block",
+	[SPB_SERVED_CLAIM] = "served_claimed_block",
+	[SPB_SERVED_OTHER_KIND] = "served_other_kind",
+	[SPB_SERVED_BORROW] = "served_borrowed",
+	[SPB_SERVED_TAINT] = "served_tainting",
+	[SPB_SERVED_FRAGMENT] = "served_movable_fragment",
+	[SPB_SERVED_ABOVE] = "served_movable_above_reserve",
+	[SPB_SERVED_RESERVE] = "served_movable_reserve",
+	[SPB_HELD_BACK] = "held_back",
+	[SPB_REFUSED] = "refused",
+	[SPB_TAINT] = "became_tainted",
+	[SPB_UNTAINT] = "became_clean",
+};
+
+/**
+ * spb_event_name() - name of a counter
+ * @event: which
+ *
+ * Return: the name, NULL if there is no such counter.
+ */
+const char *spb_event_name(unsigned int event)
+{
+	return event < NR_SPB_EVENTS ? event_names[event] : NULL;
+}
+EXPORT_SYMBOL_FOR_MODULES(spb_event_name, "fragbed*");
+
+/**
+ * spb_event_count() - a counter of a zone
+ * @zone: the zone
+ * @event: which
+ *
+ * Context: any.
+ * Return: how often it happened since boot, 0 without superpageblocks.
+ */
+unsigned long spb_event_count(const struct zone *zone, unsigned int event)
+{
+	return zone->spb ? READ_ONCE(zone->spb->events[event]) : 0;
+}
+EXPORT_SYMBOL_FOR_MODULES(spb_event_count, "fragbed*");
+
+/**
+ * spb_get_info() - what is known of an SPB
+ * @zone: its zone
+ * @nr: its number in the zone
+ * @info: filled in
+ *
+ * Context: any but NMI; takes zone->lock.
+ * Return: 0, -ENXIO there is no such SPB, -EOPNOTSUPP the zone has none.
+ */
+int spb_get_info(struct zone *zone, unsigned int nr, struct spb_info *info)
+{
+	struct superpageblock *spb;
+	struct spb_fill fill;
+	unsigned long flags;
+
+	if (!zone->spb)
+		return -EOPNOTSUPP;
+	if (nr >= zone->spb->index.nr)
+		return -ENXIO;
+	spb = &zone->spb->spb[nr];
+	spin_lock_irqsave(&zone->lock, flags);
+	fill = spb_fill_of(spb);
+	*info = (struct spb_info) {
+		.pfn = (zone->spb->first + nr) << SPB_ORDER,
+		.category = spb_categorize(&fill),
+		.blocks = fill.blocks,
+		.usable = fill.usable,
+		.free = fill.free,
+		.claimable = fill.claimable,
+		.nonmovable = spb->nr[SPB_NONMOVABLE] + spb->nr[SPB_PART_NONMOVABLE],
+		.movable = spb->nr[SPB_MOVABLE],
+	};
+	spin_unlock_irqrestore(&zone->lock, flags);
+	return 0;
+}
+EXPORT_SYMBOL_FOR_MODULES(spb_get_info, "fragbed*");

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Included at the end of mm/page_alloc.c: the steps of the page allocator that
+ * steering to superpageblocks is made of. All want zone->lock held.
+ */
+#ifdef CONFIG_SUPERPAGEBLOCK
+
+/**
+ * spb_block_label() - the migratetype of a pageblock, whether isolated or not
+ * @page: a page of it
+ */
+int spb_block_label(const struct page *page)
+{
+	return __get_pfnblock_flags_mask(page, page_to_pfn(page),
+					 PAGEBLOCK_MIGRATETYPE_MASK);
+}
+
+/**
+ * spb_set_labels() - give wholly free pageblocks another migratetype
+ * @page: first page of the first one
+ * @order: order of all of them, at least pageblock_order
+ * @label: the new type
+ */
+void spb_set_labels(struct page *page, unsigned int order, int label)
+{
+	change_pageblock_range(page, order, label);
+}
+
+/**
+ * spb_take_page() - take a free page without changing its block's label
+ * @zone: its zone
+ * @page: the free page
+ * @order: order wanted, not above the page's
+ * @type: migratetype it is for
+ */
+void spb_take_page(struct zone *zone, struct page *page, unsigned int order,
+		   int type)
+{
+	unsigned int high = buddy_order(page);
+	int label = get_pageblock_migratetype(page);
+
+	page_del_and_expand(zone, page, order, high, label);
+	if (label != type)
+		trace_mm_page_alloc_extfrag(page, order, high, type, label);
+}
+
+/**
+ * spb_claim_buddy() - take a free page of block order or above, and its blocks
+ * @zone: its zone
+ * @page: the free page
+ * @order: order wanted, not above the page's
+ * @type: migratetype it is for, and all its blocks from now on
+ */
+void spb_claim_buddy(struct zone *zone, struct page *page, unsigned int order,
+		     int type)
+{
+	unsigned int high = buddy_order(page);
+	int label = get_pageblock_migratetype(page);
+
+	if (label == type) {
+		page_del_and_expand(zone, page, order, high, label);
+		return;
+	}
+	try_to_claim_block(zone, page, high, order, type, label, 0);
+	trace_mm_page_alloc_extfrag(page, order, high, type, label);
+}
+
+/**
+ * spb_claim_block() - relabel a movable pageblock and take a page of that type
+ * @zone: its zone
+ * @page: a free page below block order in it
+ * @order: order wanted, not above the page's
+ * @type: the block's new migratetype
+ *
+ * Return: the page, NULL if the block reaches into another zone.
+ */
+struct page *spb_claim_block(struct zone *zone, struct page *page,
+			     unsigned int order, int type)
+{
+	unsigned int high = buddy_order(page);
+
+	if (move_freepages_block(zone, page, MIGRATE_MOVABLE, type) == -1)
+		return NULL;
+	page = __rmqueue_smallest(zone, order, type);
+	trace_mm_page_alloc_extfrag(page, order, high, type, MIGRATE_MOVABLE);
+	return page;
+}
+
+#endif /* CONFIG_SUPERPAGEBLOCK */

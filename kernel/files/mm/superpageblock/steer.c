@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Where a request goes that found no free page of its own type: the order of
+ * preference, a table of steps for each kind of request. All of it runs with
+ * zone->lock held.
+ */
+#include <linux/gfp.h>
+#include <linux/mm.h>
+
+#include "../internal.h"
+
+/* Fewer SPBs than this, and claiming blocks would eat the room for movable pages. */
+#define SPB_FEW 8
+
+/* How many outdated entries of a list one request puts right. */
+#define MAX_STALE 32
+
+struct spb_request {
+	struct zone *zone;
+	unsigned int order;
+	int type;
+};
+
+struct spb_step {
+	struct page *(*take)(const struct spb_request *request);
+	enum spb_event event;
+};
+
+/* The free page a wholly free pageblock is in. */
+static struct page *buddy_of_block(unsigned long pfn)
+{
+	unsigned int order;
+
+	for (order = pageblock_order; order < NR_PAGE_ORDERS; order++) {
+		struct page *page = pfn_to_page(round_down(pfn, 1UL << order));
+
+		if (PageBuddy(page) && buddy_order(page) >= order)
+			return page;
+	}
+	return NULL;
+}
+
+static struct page *buddy_in_spb(struct zone *zone, int nr, unsigned int order)
+{
+	const struct superpageblock *spb = &zone->spb->spb[nr];
+	unsigned long start = (zone->spb->first + nr) << SPB_ORDER;
+	unsigned int block;
+
+	for_each_set_bit(block, spb->map[SPB_CLAIMABLE], SPB_BLOCKS) {
+		struct page *page = buddy_of_block(start + block * pageblock_nr_pages);
+
+		if (page && buddy_order(page) >= order)
+			return page;
+	}
+	return NULL;
+}
+
+static struct page *take_block(const struct spb_request *request,
+			       enum spb_policy policy)
+{
+	struct zone *zone = request->zone;
+	int nr = spb_pick(&zone->spb->index, policy);
+	struct page *page;
+
+	if (nr < 0)
+		return NULL;
+	page = buddy_in_spb(zone, nr, request->order);
+	if (!page)
+		return NULL;
+	spb_claim_buddy(zone, page, request->order, request->type);
+	return page;
+}
+
+static struct page *take_free_block(const struct spb_request *request)
+{
+	return take_block(request, SPB_PICK_NONMOVABLE);
+}
+
+static struct page *taint(const struct spb_request *request)
+{
+	return take_block(request, SPB_PICK_TAINT);
+}
+
+static struct page *take_above_reserve(const struct spb_request *request)
+{
+	return take_block(request, SPB_PICK_ABOVE_RESERVE);
+}
+
+static struct page *take_reserve(const struct spb_request *request)
+{
+	return take_block(request, SPB_PICK_RESERVE);
+}
+
+/*
+ * A page on the list may lie in an SPB that has become clean since. A request
+ * that would taint that one puts the page where it belongs and looks further.
+ */
+static struct page *first_tainted(struct zone *zone, unsigned int order)
+{
+	struct free_area *area = &zone->free_area[order];
+	struct page *page;
+	int i;
+
+	for (i = 0; i < MAX_STALE; i++) {
+		page = list_first_entry_or_null(&area->free_list[FREE_LIST_TAINTED],
+						struct page, buddy_list);
+		if (!page || get_pageblock_tainted(page))
+			return page;
+		list_move(&page->buddy_list, &area->free_list[MIGRATE_MOVABLE]);
+	}
+	return NULL;
+}
+
+/* As much of the block as is free comes along, however little that is. */
+static struct page *claim_movable(const struct spb_request *request)
+{
+	struct zone *zone = request->zone;
+	int order;
+
+	if (zone->spb->index.nr <= SPB_FEW)
+		return NULL;
+	for (order = pageblock_order - 1; order >= (int)request->order; order--) {
+		struct page *page = first_tainted(zone, order);
+
+		if (page)
+			return spb_claim_block(zone, page, request->order,
+					       request->type);
+	}
+	return NULL;
+}
+
+static struct page *take_other_kind(const struct spb_request *request)
+{
+	int other = request->type == MIGRATE_UNMOVABLE ? MIGRATE_RECLAIMABLE :
+							 MIGRATE_UNMOVABLE;
+	struct zone *zone = request->zone;
+	unsigned int order;
+
+	for (order = request->order; order < pageblock_order; order++) {
+		struct page *page;
+
+		page = list_first_entry_or_null(&zone->free_area[order].free_list[other],
+						struct page, buddy_list);
+		if (!page)
+			continue;
+		spb_take_page(zone, page, request->order, request->type);
+		return page;
+	}
+	return NULL;
+}
+
+static struct page *borrow_movable(const struct spb_request *request)
+{
+	struct zone *zone = request->zone;
+	unsigned int order;
+
+	for (order = request->order; order < pageblock_order; order++) {
+		struct page *page = first_tainted(zone, order);
+
+		if (!page)
+			continue;
+		spb_take_page(zone, page, request->order, request->type);
+		spb_took_foreign(page, MIGRATE_MOVABLE, request->type);
+		return page;
+	}
+	return NULL;
+}
+
+static struct page *take_fragment(const struct spb_request *request)
+{
+	struct zone *zone = request->zone;
+	unsigned int order;
+
+	for (order = request->order; order < pageblock_order; order++) {
+		struct free_area *area = &zone->free_area[order];
+		struct page *page;
+
+		page = list_first_entry_or_null(&area->free_list[FREE_LIST_TAINTED],
+						struct page, buddy_list);
+		if (!page)
+			continue;
+		spb_take_page(zone, page, request->order, request->type);
+		return page;
+	}
+	return NULL;
+}
+
+static const struct spb_step nonmovable_steps[] = {
+	{ take_free_block, SPB_SERVED_BLOCK },
+	{ claim_movable, SPB_SERVED_CLAIM },
+	{ take_other_kind, SPB_SERVED_OTHER_KIND },
+	{ borrow_movable, SPB_SERVED_BORROW },
+	{ }
+};
+
+static const struct spb_step taint_steps[] = {
+	{ taint, SPB_SERVED_TAINT },
+	{ }
+};
+
+static const struct spb_step movable_steps[] = {
+	{ take_fragment, SPB_SERVED_FRAGMENT },
+	{ take_above_reserve, SPB_SERVED_ABOVE },
+	{ }
+};
+
+static const struct spb_step reserve_steps[] = {
+	{ take_reserve, SPB_SERVED_RESERVE },
+	{ }
+};
+
+static struct page *take_steps(const struct spb_request *request,
+			       const struct spb_step *step)
+{
+	for (; step->take; step++) {
+		struct page *page = step->take(request);
+
+		if (!page)
+			continue;
+		request->zone->spb->events[step->event]++;
+		return page;
+	}
+	return NULL;
+}
+
+/*
+ * A request that would taint is held back only as long as making room in a
+ * tainted SPB could help it.
+ */
+static bool holds_back(const struct zone *zone, int type,
+			   unsigned int alloc_flags)
+{
+	if (!(alloc_flags & ALLOC_NOFRAGMENT))
+		return false;
+	return type == MIGRATE_MOVABLE || zone->spb->nr_evacuable;
+}
+
+/**
+ * __spb_rmqueue() - serve a request that found no free page of its type
+ * @zone: zone with SPBs
+ * @order: order asked for
+ * @type: migratetype asked for, one with fallbacks
+ * @alloc_flags: ALLOC_* of the request
+ * @held_back: set if the usual fallbacks must not be tried either
+ *
+ * Context: zone->lock held.
+ * Return: the page, off its list, or NULL.
+ */
+struct page *__spb_rmqueue(struct zone *zone, unsigned int order, int type,
+			   unsigned int alloc_flags, bool *held_back)
+{
+	const struct spb_request request = { zone, order, type };
+	bool movable = type == MIGRATE_MOVABLE;
+	struct page *page;
+
+	page = take_steps(&request, movable ? movable_steps : nonmovable_steps);
+	if (page)
+		return page;
+	*held_back = holds_back(zone, type, alloc_flags);
+	if (*held_back) {
+		if (!movable)
+			zone->spb->events[SPB_HELD_BACK]++;
+		return NULL;
+	}
+	return take_steps(&request, movable ? reserve_steps : taint_steps);
+}
+
+/**
+ * __spb_prefer() - the block to take when a movable request needs a new one
+ * @zone: zone with SPBs
+ * @page: what is first on the list, of block order or above
+ * @order: order asked for
+ * @high: order of @page, then of what is returned
+ *
+ * Context: zone->lock held.
+ * Return: a free page of a clean SPB, fullest first, then of an empty one.
+ */
+struct page *__spb_prefer(struct zone *zone, struct page *page,
+			  unsigned int order, unsigned int *high)
+{
+	int nr = spb_pick(&zone->spb->index, SPB_PICK_MOVABLE);
+	struct page *better = nr < 0 ? NULL : buddy_in_spb(zone, nr, order);
+
+	if (!better || spb_block_label(better) != MIGRATE_MOVABLE)
+		return page;
+	*high = buddy_order(better);
+	return better;
+}
+
+/**
+ * spb_has_cheap_fallback() - may this request fail at no great loss?
+ * @gfp: its flags
+ * @order: its order
+ *
+ * Only who says so in flags: best effort for more than a page. That reclaim is
+ * missing proves nothing, early boot masks it for all.
+ *
+ * Context: any.
+ */
+bool spb_has_cheap_fallback(gfp_t gfp, unsigned int order)
+{
+	if (!order || gfp & (__GFP_NOFAIL | __GFP_MEMALLOC | __GFP_RETRY_MAYFAIL))
+		return false;
+	if (gfp & __GFP_NORETRY)
+		return true;
+	return !(gfp & __GFP_DIRECT_RECLAIM) && gfp & __GFP_NOWARN;
+}
+
+/* Reads a count without the lock: it is a hint. */
+static bool could_be_evacuated(const struct zone *zone)
+{
+	return zone && zone->spb && READ_ONCE(zone->spb->nr_evacuable);
+}
+
+static void count_refusal(struct zone *zone)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&zone->lock, flags);
+	zone->spb->events[SPB_REFUSED]++;
+	spin_unlock_irqrestore(&zone->lock, flags);
+}
+
+/**
+ * spb_may_taint_now() - nothing helped: may the request taint an SPB?
+ * @gfp: its flags
+ * @order: its order
+ * @alloc_flags: its ALLOC_* flags; ALLOC_NOFRAGMENT is cleared if it may
+ * @ac: the zones it may use, and its type
+ *
+ * A caller with a cheap fallback has to use that as long as a tainted SPB could
+ * be evacuated.
+ *
+ * Context: the slow path of an allocation.
+ * Return: true if another attempt is worthwhile.
+ */
+bool spb_may_taint_now(gfp_t gfp, unsigned int order, unsigned int *alloc_flags,
+		       const struct alloc_context *ac)
+{
+	struct zone *zone = zonelist_zone(ac->preferred_zoneref);
+
+	if (!(*alloc_flags & ALLOC_NOFRAGMENT) || ac->migratetype == MIGRATE_MOVABLE)
+		return false;
+	if (spb_has_cheap_fallback(gfp, order) && could_be_evacuated(zone)) {
+		count_refusal(zone);
+		return false;
+	}
+	*alloc_flags &= ~ALLOC_NOFRAGMENT;
+	return true;
+}

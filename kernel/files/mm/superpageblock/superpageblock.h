@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Superpageblocks (SPBs): what the page allocator tells them and asks of them.
+ * Without CONFIG_SUPERPAGEBLOCK all of it vanishes. Included by mm/internal.h.
+ */
+#ifndef _MM_SUPERPAGEBLOCK_H
+#define _MM_SUPERPAGEBLOCK_H
+
+#include <linux/mmzone.h>
+#include <linux/pageblock-flags.h>
+
+struct alloc_context;
+
+#ifdef CONFIG_SUPERPAGEBLOCK
+
+#include "pick.h"
+
+#define SPB_ORDER	(CONFIG_SUPERPAGEBLOCK_ORDER ?: PUD_SHIFT - PAGE_SHIFT)
+#define SPB_BLOCKS	(1U << (SPB_ORDER - pageblock_order))
+
+/* What is known of a pageblock. */
+enum spb_block {
+	SPB_USABLE,		/* was wholly free once: without holes or reserved pages */
+	SPB_FREE,		/* wholly free */
+	SPB_CLAIMABLE,		/* free, and may be given any label */
+	SPB_NONMOVABLE,		/* usable, with content that cannot move */
+	SPB_MOVABLE,		/* usable, with content that can move, as its label says */
+	SPB_PART_NONMOVABLE,	/* never usable, with content that cannot move */
+	NR_SPB_BLOCK
+};
+
+/**
+ * struct superpageblock - one SPB of a zone
+ * @map: the pageblocks, by what is known of them
+ * @nr: bits set in each @map
+ * @bucket: where the zone's index has it
+ * @tainted: some content cannot move
+ *
+ * All of it is protected by the zone's lock.
+ */
+struct superpageblock {
+	DECLARE_BITMAP(map[NR_SPB_BLOCK], SPB_BLOCKS);
+	u16 nr[NR_SPB_BLOCK];
+	u8 bucket;
+	bool tainted;
+};
+
+/* Decisions, counted per zone; not those an own free page served. */
+enum spb_event {
+	SPB_SERVED_BLOCK,	/* non-movable: a free block of a tainted SPB */
+	SPB_SERVED_CLAIM,	/* a movable block of a tainted SPB, relabelled */
+	SPB_SERVED_OTHER_KIND,	/* a page of the other non-movable type */
+	SPB_SERVED_BORROW,	/* a page of a movable block of a tainted SPB */
+	SPB_SERVED_TAINT,	/* a block of an empty or clean SPB */
+	SPB_SERVED_FRAGMENT,	/* movable: a page of a tainted SPB */
+	SPB_SERVED_ABOVE,	/* a block of a tainted SPB above its reserve */
+	SPB_SERVED_RESERVE,	/* a block of the reserve */
+	SPB_HELD_BACK,		/* non-movable: may not taint yet */
+	SPB_REFUSED,		/* told to use the cheap fallback */
+	SPB_TAINT,		/* an SPB became tainted */
+	SPB_UNTAINT,		/* a tainted one became clean or empty */
+	NR_SPB_EVENTS
+};
+
+/**
+ * struct spb_zone - the SPBs of a zone
+ * @first: pfn >> SPB_ORDER of the first one
+ * @nr_evacuable: tainted SPBs with content that can move
+ * @events: decisions so far
+ * @index: the SPBs by content and fullness
+ * @spb: the SPBs
+ *
+ * All but @first is protected by the zone's lock.
+ */
+struct spb_zone {
+	unsigned long first;
+	unsigned int nr_evacuable;
+	unsigned long events[NR_SPB_EVENTS];
+	struct spb_index index;
+	struct superpageblock spb[];
+};
+
+/* The free list of movable pages in tainted SPBs, behind those of the types. */
+#define FREE_LIST_TAINTED	MIGRATE_TYPES
+
+/* Bits of a pageblock, beside its label: zone->lock held to change them. */
+#define get_pageblock_tainted(page) \
+	get_pfnblock_bit(page, page_to_pfn(page), PB_spb_tainted)
+#define set_pageblock_tainted(page) \
+	set_pfnblock_bit(page, page_to_pfn(page), PB_spb_tainted)
+#define clear_pageblock_tainted(page) \
+	clear_pfnblock_bit(page, page_to_pfn(page), PB_spb_tainted)
+#define get_pageblock_foreign(page) \
+	get_pfnblock_bit(page, page_to_pfn(page), PB_spb_foreign)
+#define set_pageblock_foreign(page) \
+	set_pfnblock_bit(page, page_to_pfn(page), PB_spb_foreign)
+#define clear_pageblock_foreign(page) \
+	clear_pfnblock_bit(page, page_to_pfn(page), PB_spb_foreign)
+
+/* index.c */
+void spb_zone_init(struct zone *zone);
+struct superpageblock *spb_of(struct zone *zone, const struct page *page);
+struct spb_fill spb_fill_of(const struct superpageblock *spb);
+void __spb_blocks_changed(struct zone *zone, struct page *page,
+			  unsigned int order, bool free);
+void __spb_label_changed(struct page *page);
+void __spb_took_foreign(struct page *page);
+void spb_went_offline(struct zone *zone, struct page *page, unsigned int order);
+
+/* pool.c */
+void spb_change_pool(struct zone *zone, struct superpageblock *spb);
+
+/* steer.c */
+struct page *__spb_rmqueue(struct zone *zone, unsigned int order, int type,
+			   unsigned int alloc_flags, bool *held_back);
+struct page *__spb_prefer(struct zone *zone, struct page *page,
+			  unsigned int order, unsigned int *high);
+bool spb_has_cheap_fallback(gfp_t gfp, unsigned int order);
+bool spb_may_taint_now(gfp_t gfp, unsigned int order, unsigned int *alloc_flags,
+		       const struct alloc_context *ac);
+
+/* In mm/page_alloc.c, see page_alloc_reach.h */
+int spb_block_label(const struct page *page);
+void spb_set_labels(struct page *page, unsigned int order, int label);
+void spb_take_page(struct zone *zone, struct page *page, unsigned int order,
+		   int type);
+void spb_claim_buddy(struct zone *zone, struct page *page, unsigned int order,
+		     int type);
+struct page *spb_claim_block(struct zone *zone, struct page *page,
+			     unsigned int order, int type);
+
+/* Every free page of block order or above passes here: zone->lock held. */
+static inline void spb_blocks_changed(struct zone *zone, struct page *page,
+				      unsigned int order, bool free)
+{
+	if (order >= pageblock_order && zone->spb)
+		__spb_blocks_changed(zone, page, order, free);
+}
+
+static inline void spb_label_changed(struct page *page)
+{
+	if (page_zone(page)->spb)
+		__spb_label_changed(page);
+}
+
+/*
+ * spb_free_list() - the list a free page belongs on: that of its block's label,
+ * but for movable pages in tainted SPBs.
+ */
+static inline int spb_free_list(const struct page *page, int label)
+{
+	if (label == MIGRATE_MOVABLE && get_pageblock_tainted(page))
+		return FREE_LIST_TAINTED;
+	return label;
+}
+
+static inline bool spb_tainted_list_empty(const struct free_area *area, int label)
+{
+	return label != MIGRATE_MOVABLE ||
+	       list_empty(&area->free_list[FREE_LIST_TAINTED]);
+}
+
+/*
+ * spb_rmqueue() - what comes between an own free page and the usual fallbacks,
+ * which must not be tried if @held_back. zone->lock held.
+ */
+static inline struct page *spb_rmqueue(struct zone *zone, unsigned int order,
+				       int type, unsigned int alloc_flags,
+				       bool *held_back)
+{
+	*held_back = false;
+	return zone->spb ? __spb_rmqueue(zone, order, type, alloc_flags, held_back) :
+			   NULL;
+}
+
+/* The first free page of a list is not the best for a new movable block. */
+static inline struct page *spb_prefer(struct zone *zone, struct page *page,
+				      unsigned int order, int label,
+				      unsigned int *high)
+{
+	if (*high < pageblock_order || label != MIGRATE_MOVABLE || !zone->spb)
+		return page;
+	return __spb_prefer(zone, page, order, high);
+}
+
+/* A page of a block with @label was taken for @type. zone->lock held. */
+static inline void spb_took_foreign(struct page *page, int label, int type)
+{
+	if (is_migrate_movable(label) && type != MIGRATE_MOVABLE &&
+	    page_zone(page)->spb)
+		__spb_took_foreign(page);
+}
+
+/*
+ * The free pages of a block were just relabelled. What is in use of it is of the
+ * old type. zone->lock held.
+ */
+static inline void spb_relabels_used(struct page *page, int old, int new, int moved)
+{
+	if (moved < pageblock_nr_pages)
+		spb_took_foreign(page, new, old);
+}
+
+/* Capturing a freed page bypasses all steering: not if it would taint. */
+static inline bool spb_forbids_capture(const struct page *page, int label, int type)
+{
+	return is_migrate_movable(label) && type != MIGRATE_MOVABLE &&
+	       page_zone(page)->spb && !get_pageblock_tainted(page);
+}
+
+/* Non-movable requests avoid tainting until nothing else helps. */
+static inline bool spb_avoids_tainting(int type)
+{
+	return type != MIGRATE_MOVABLE;
+}
+
+/* Fallbacks find movable pages of both pools. */
+static inline struct page *spb_fallback_page(struct free_area *area, int label)
+{
+	struct list_head *list = &area->free_list[label];
+
+	if (label == MIGRATE_MOVABLE && list_empty(list))
+		list = &area->free_list[FREE_LIST_TAINTED];
+	return list_first_entry_or_null(list, struct page, buddy_list);
+}
+
+/* For compaction, which wants pages of clean SPBs as long as there are any. */
+static inline struct list_head *spb_movable_list(struct free_area *area)
+{
+	if (list_empty(&area->free_list[MIGRATE_MOVABLE]))
+		return &area->free_list[FREE_LIST_TAINTED];
+	return &area->free_list[MIGRATE_MOVABLE];
+}
+
+static inline unsigned long spb_count_tainted_list(struct free_area *area,
+						   int label)
+{
+	if (label != MIGRATE_MOVABLE)
+		return 0;
+	return list_count_nodes(&area->free_list[FREE_LIST_TAINTED]);
+}
+
+#else /* CONFIG_SUPERPAGEBLOCK */
+
+static inline void spb_zone_init(struct zone *zone) {}
+static inline void spb_blocks_changed(struct zone *zone, struct page *page,
+				      unsigned int order, bool free) {}
+static inline void spb_label_changed(struct page *page) {}
+static inline void spb_went_offline(struct zone *zone, struct page *page,
+				    unsigned int order) {}
+
+static inline int spb_free_list(const struct page *page, int label)
+{
+	return label;
+}
+
+static inline bool spb_tainted_list_empty(const struct free_area *area, int label)
+{
+	return true;
+}
+
+static inline struct page *spb_rmqueue(struct zone *zone, unsigned int order,
+				       int type, unsigned int alloc_flags,
+				       bool *held_back)
+{
+	*held_back = false;
+	return NULL;
+}
+
+static inline struct page *spb_prefer(struct zone *zone, struct page *page,
+				      unsigned int order, int label,
+				      unsigned int *high)
+{
+	return page;
+}
+
+static inline void spb_took_foreign(struct page *page, int label, int type) {}
+static inline void spb_relabels_used(struct page *page, int old, int new,
+				     int moved) {}
+
+static inline bool spb_forbids_capture(const struct page *page, int label, int type)
+{
+	return false;
+}
+
+static inline bool spb_avoids_tainting(int type)
+{
+	return false;
+}
+
+static inline bool spb_may_taint_now(gfp_t gfp, unsigned int order,
+				     unsigned int *alloc_flags,
+				     const struct alloc_context *ac)
+{
+	return false;
+}
+
+static inline struct page *spb_fallback_page(struct free_area *area, int label)
+{
+	return list_first_entry_or_null(&area->free_list[label], struct page,
+					buddy_list);
+}
+
+static inline struct list_head *spb_movable_list(struct free_area *area)
+{
+	return &area->free_list[MIGRATE_MOVABLE];
+}
+
+static inline unsigned long spb_count_tainted_list(struct free_area *area,
+						   int label)
+{
+	return 0;
+}
+
+#endif /* CONFIG_SUPERPAGEBLOCK */
+
+#endif
