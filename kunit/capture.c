@@ -173,6 +173,14 @@ static struct scene_block *typed_block(struct kunit *test, unsigned int order,
 }
 
 /* '########' -> '##..####' on the list, or '##CC####' captured */
+/* With superpageblocks one more rule decides: fragbed_spb_steering has it. */
+static void skip_if_it_would_taint(struct kunit *test, int block_type, int request_type)
+{
+	if (IS_ENABLED(CONFIG_SUPERPAGEBLOCK) && is_migrate_movable(block_type) &&
+	    request_type != MOV)
+		kunit_skip(test, "would taint a superpageblock; needs CONFIG_SUPERPAGEBLOCK=n");
+}
+
 static void capture_decision(struct kunit *test)
 {
 	const struct decision *d = test->param_value;
@@ -184,6 +192,8 @@ static void capture_decision(struct kunit *test)
 	if (d->captured && freed >= MAX_PAGE_ORDER)
 		kunit_skip(test, "nothing is captured at order %d; " NEEDS_SMALL_BLOCKS,
 			   freed);
+	if (d->captured)
+		skip_if_it_would_taint(test, d->block_type, d->request_type);
 	f.block = typed_block(test, freed, d->block_type);
 	capc = capture_for(f.block->zone, scene_order(d->request_order),
 			   d->request_type);
@@ -262,6 +272,7 @@ static void capture_merged_blocks(struct kunit *test)
 
 	if (pageblock_order + 1 >= MAX_PAGE_ORDER)
 		kunit_skip(test, "two blocks are too large; " NEEDS_SMALL_BLOCKS);
+	skip_if_it_would_taint(test, MOV, UNMOV);
 	first.block = scene_block(test, pageblock_order + 1, MOV);
 	second.block = first.block;
 	capc = capture_for(first.block->zone, pageblock_order + 1, UNMOV);

@@ -312,6 +312,8 @@ static void promotion_end_to_end(struct kunit *test)
 	struct scene_block *block;
 
 	require_nofragment(test);
+	if (IS_ENABLED(CONFIG_SUPERPAGEBLOCK))
+		kunit_skip(test, "served by steering; needs CONFIG_SUPERPAGEBLOCK=n");
 	block = scene_retry(test, alloc_slowly, &run);
 	try = watch_first(run.watch, WATCH_TRY_TO_COMPACT);
 	reclaim = watch_first(run.watch, WATCH_RECLAIM);

@@ -36,8 +36,10 @@ static struct spb_fill filled(unsigned int claimable, bool tainted)
  */
 static struct spb_fill parse_word(const char *word)
 {
-	unsigned long claimable = simple_strtoul(word + 1, NULL, 10);
+	unsigned int claimable = 0;
 
+	if (word[1] && kstrtouint(word + 1, 10, &claimable))
+		return empty(0);
 	switch (*word) {
 	case 'E':
 		return empty(BLOCKS);

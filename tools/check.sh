@@ -51,6 +51,11 @@ checkpatch() {
 		--ignore="$CHECKPATCH_IGNORE" --root="$TREE" "$@"
 }
 
+# The macros of a trace header are not laid out like functions.
+checkpatch_trace() {
+	CHECKPATCH_IGNORE=$CHECKPATCH_IGNORE,PARENTHESIS_ALIGNMENT,OPEN_ENDED_LINE checkpatch --file "$1"
+}
+
 # By standard input: a patch that git tracks would be checked as a source file.
 checkpatch_patch() { checkpatch - <"$1"; }
 
@@ -94,6 +99,7 @@ check_file() {
 	fi
 	case $file in
 	*.py) row "python $file" python_syntax "$file" ;;
+	*/trace/events/*.h) row "checkpatch $file" checkpatch_trace "$file" ;;
 	*.[ch]) row "checkpatch $file" checkpatch --file "$file" ;;
 	*.patch) row "checkpatch $file" checkpatch_patch "$file" ;;
 	esac

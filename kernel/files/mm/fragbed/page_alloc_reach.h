@@ -68,6 +68,25 @@ void reach_free_one_page(struct page *page, struct zone *zone,
 EXPORT_SYMBOL_IF_KUNIT(reach_free_one_page);
 
 /**
+ * reach_rmqueue() - __rmqueue()
+ * @zone: the zone
+ * @order: order wanted
+ * @migratetype: type wanted
+ * @alloc_flags: ALLOC_* flags
+ *
+ * Context: zone->lock held, interrupts off.
+ * Return: a page off its list, not prepared for use, or NULL.
+ */
+struct page *reach_rmqueue(struct zone *zone, unsigned int order,
+			   int migratetype, unsigned int alloc_flags)
+{
+	enum rmqueue_mode mode = RMQUEUE_NORMAL;
+
+	return __rmqueue(zone, order, migratetype, alloc_flags, &mode);
+}
+EXPORT_SYMBOL_IF_KUNIT(reach_rmqueue);
+
+/**
  * reach_pageblock_type() - get_pageblock_migratetype()
  * @page: any page of the pageblock
  */

@@ -41,6 +41,8 @@ bool reach_compaction_capture(struct capture_control *capc, struct page *page,
 bool reach_prepare_free(struct page *page, unsigned int order);
 void reach_free_one_page(struct page *page, struct zone *zone,
 			 unsigned int order, int migratetype);
+struct page *reach_rmqueue(struct zone *zone, unsigned int order,
+			   int migratetype, unsigned int alloc_flags);
 int reach_pageblock_type(const struct page *page);
 const char *reach_type_name(int migratetype);
 int reach_set_pageblock_type(struct zone *zone, struct page *page,

@@ -152,7 +152,8 @@ static unsigned long check_list(const struct spb_walk *walk, unsigned int order,
 	list_for_each_entry(page, head, buddy_list) {
 		nr++;
 		if (!list_fits(page, order, list))
-			broken(walk, page_to_pfn(page), "a free page is on the list of its label and pool");
+			broken(walk, page_to_pfn(page),
+			       "a free page is on the list of its label and pool");
 	}
 	return nr;
 }

@@ -4,6 +4,7 @@
  * hold what cannot move. Touched only when a pageblock becomes wholly free or
  * stops being so, gets another label, or takes foreign content.
  */
+#include <kunit/visibility.h>
 #include <linux/memblock.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
@@ -33,8 +34,8 @@ void __init spb_zone_init(struct zone *zone)
 	struct spb_zone *spbs;
 	unsigned int i;
 
-	BUILD_BUG_ON(SPB_ORDER < pageblock_order + 2);
-	BUILD_BUG_ON(SPB_ORDER < MAX_PAGE_ORDER);
+	BUILD_BUG_ON(pageblock_order + 2 > SPB_ORDER);
+	BUILD_BUG_ON(MAX_PAGE_ORDER > SPB_ORDER);
 	spbs = memblock_alloc_node(struct_size(spbs, spb, nr), SMP_CACHE_BYTES,
 				   nid);
 	words = memblock_alloc_node(spb_index_words(nr) * sizeof(*words),
@@ -66,6 +67,7 @@ struct superpageblock *spb_of(struct zone *zone, const struct page *page)
 	nr = (page_to_pfn(page) >> SPB_ORDER) - spbs->first;
 	return nr < spbs->index.nr ? &spbs->spb[nr] : NULL;
 }
+EXPORT_SYMBOL_IF_KUNIT(spb_of);
 
 static unsigned int block_of(const struct page *page)
 {

@@ -16,7 +16,7 @@ struct spb_range {
 };
 
 #define SPB_RANGE(from, to) GENMASK(to, from)
-#define SPB_WITH_BLOCKS(base) SPB_RANGE((base) + 1, (base) + SPB_LEVELS - 1)
+#define SPB_WITH_BLOCKS(base) (GENMASK(SPB_LEVELS - 1, 1) << (base))
 
 static const struct spb_range policies[NR_SPB_POLICIES] = {
 	[SPB_PICK_NONMOVABLE] = {

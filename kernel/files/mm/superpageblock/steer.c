@@ -4,12 +4,14 @@
  * preference, a table of steps for each kind of request. All of it runs with
  * zone->lock held.
  */
+#include <kunit/static_stub.h>
+#include <kunit/visibility.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
 
 #include "../internal.h"
 
-/* Fewer SPBs than this, and claiming blocks would eat the room for movable pages. */
+/* With no more SPBs, claiming blocks would eat the room for movable pages. */
 #define SPB_FEW 8
 
 /* How many outdated entries of a list one request puts right. */
@@ -111,13 +113,26 @@ static struct page *first_tainted(struct zone *zone, unsigned int order)
 	return NULL;
 }
 
+/**
+ * spb_nr_in_zone() - how many SPBs there are, for the rules that depend on it
+ * @zone: zone with SPBs
+ *
+ * A function of its own so that tests can put another number in its place.
+ */
+unsigned int spb_nr_in_zone(const struct zone *zone)
+{
+	KUNIT_STATIC_STUB_REDIRECT(spb_nr_in_zone, zone);
+	return zone->spb->index.nr;
+}
+EXPORT_SYMBOL_IF_KUNIT(spb_nr_in_zone);
+
 /* As much of the block as is free comes along, however little that is. */
 static struct page *claim_movable(const struct spb_request *request)
 {
 	struct zone *zone = request->zone;
 	int order;
 
-	if (zone->spb->index.nr <= SPB_FEW)
+	if (spb_nr_in_zone(zone) <= SPB_FEW)
 		return NULL;
 	for (order = pageblock_order - 1; order >= (int)request->order; order--) {
 		struct page *page = first_tainted(zone, order);
@@ -228,7 +243,7 @@ static struct page *take_steps(const struct spb_request *request,
  * tainted SPB could help it.
  */
 static bool holds_back(const struct zone *zone, int type,
-			   unsigned int alloc_flags)
+		       unsigned int alloc_flags)
 {
 	if (!(alloc_flags & ALLOC_NOFRAGMENT))
 		return false;
@@ -305,6 +320,7 @@ bool spb_has_cheap_fallback(gfp_t gfp, unsigned int order)
 		return true;
 	return !(gfp & __GFP_DIRECT_RECLAIM) && gfp & __GFP_NOWARN;
 }
+EXPORT_SYMBOL_IF_KUNIT(spb_has_cheap_fallback);
 
 /* Reads a count without the lock: it is a hint. */
 static bool could_be_evacuated(const struct zone *zone)

@@ -84,18 +84,35 @@ struct spb_zone {
 #define FREE_LIST_TAINTED	MIGRATE_TYPES
 
 /* Bits of a pageblock, beside its label: zone->lock held to change them. */
-#define get_pageblock_tainted(page) \
-	get_pfnblock_bit(page, page_to_pfn(page), PB_spb_tainted)
-#define set_pageblock_tainted(page) \
-	set_pfnblock_bit(page, page_to_pfn(page), PB_spb_tainted)
-#define clear_pageblock_tainted(page) \
-	clear_pfnblock_bit(page, page_to_pfn(page), PB_spb_tainted)
-#define get_pageblock_foreign(page) \
-	get_pfnblock_bit(page, page_to_pfn(page), PB_spb_foreign)
-#define set_pageblock_foreign(page) \
-	set_pfnblock_bit(page, page_to_pfn(page), PB_spb_foreign)
-#define clear_pageblock_foreign(page) \
-	clear_pfnblock_bit(page, page_to_pfn(page), PB_spb_foreign)
+static inline bool get_pageblock_tainted(const struct page *page)
+{
+	return get_pfnblock_bit(page, page_to_pfn(page), PB_spb_tainted);
+}
+
+static inline void set_pageblock_tainted(const struct page *page)
+{
+	set_pfnblock_bit(page, page_to_pfn(page), PB_spb_tainted);
+}
+
+static inline void clear_pageblock_tainted(const struct page *page)
+{
+	clear_pfnblock_bit(page, page_to_pfn(page), PB_spb_tainted);
+}
+
+static inline bool get_pageblock_foreign(const struct page *page)
+{
+	return get_pfnblock_bit(page, page_to_pfn(page), PB_spb_foreign);
+}
+
+static inline void set_pageblock_foreign(const struct page *page)
+{
+	set_pfnblock_bit(page, page_to_pfn(page), PB_spb_foreign);
+}
+
+static inline void clear_pageblock_foreign(const struct page *page)
+{
+	clear_pfnblock_bit(page, page_to_pfn(page), PB_spb_foreign);
+}
 
 /* index.c */
 void spb_zone_init(struct zone *zone);
@@ -115,6 +132,7 @@ struct page *__spb_rmqueue(struct zone *zone, unsigned int order, int type,
 			   unsigned int alloc_flags, bool *held_back);
 struct page *__spb_prefer(struct zone *zone, struct page *page,
 			  unsigned int order, unsigned int *high);
+unsigned int spb_nr_in_zone(const struct zone *zone);
 bool spb_has_cheap_fallback(gfp_t gfp, unsigned int order);
 bool spb_may_taint_now(gfp_t gfp, unsigned int order, unsigned int *alloc_flags,
 		       const struct alloc_context *ac);

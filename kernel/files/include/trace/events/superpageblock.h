@@ -9,11 +9,6 @@
 #include <linux/tracepoint.h>
 #include <trace/events/mmflags.h>
 
-#define SPB_CATEGORIES			\
-	{ 0, "empty" },			\
-	{ 1, "clean" },			\
-	{ 2, "tainted" }
-
 TRACE_EVENT(spb_category,
 
 	TP_PROTO(struct zone *zone, unsigned int spb, unsigned int category),
@@ -36,7 +31,8 @@ TRACE_EVENT(spb_category,
 
 	TP_printk("node=%d zone=%s spb=%u category=%s",
 		  __entry->nid, __get_str(zone), __entry->spb,
-		  __print_symbolic(__entry->category, SPB_CATEGORIES))
+		  __print_symbolic(__entry->category, { 0, "empty" },
+				   { 1, "clean" }, { 2, "tainted" }))
 );
 
 #endif /* _TRACE_SUPERPAGEBLOCK_H */

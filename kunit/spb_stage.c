@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <kunit/test.h>
+#include <kunit/visibility.h>
+#include <linux/bitmap.h>
+#include <linux/ctype.h>
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "../../internal.h"
+#include "spb_stage.h"
+
+#define SPB_PAGES (1UL << SPB_ORDER)
+
+/**
+ * spb_stage_pfn() - where a pageblock of the stage begins
+ * @stage: the stage
+ * @at: which SPB of it
+ * @block: which pageblock of that
+ */
+unsigned long spb_stage_pfn(const struct spb_stage *stage, unsigned int at,
+			    unsigned int block)
+{
+	return ((stage->zone->spb->first + stage->spb[at]) << SPB_ORDER) +
+	       block * pageblock_nr_pages;
+}
+EXPORT_SYMBOL_IF_KUNIT(spb_stage_pfn);
+
+/**
+ * spb_stage_expect_true() - the records of a zone are what its pages are
+ * @test: case
+ * @zone: the zone
+ * @when: for the message
+ */
+void spb_stage_expect_true(struct kunit *test, struct zone *zone, const char *when)
+{
+	struct spb_verdict verdict;
+	int ret = spb_check(zone, &verdict);
+
+	KUNIT_EXPECT_EQ_MSG(test, ret, 0, "%s: broken %lu times, first in SPB %u at pfn %lu: %s",
+			    when, verdict.broken, verdict.spb, verdict.pfn,
+			    verdict.rule ?: "nothing");
+}
+EXPORT_SYMBOL_IF_KUNIT(spb_stage_expect_true);
+
+static void label_block(struct spb_stage *stage, unsigned long pfn, int label)
+{
+	reach_set_pageblock_type(stage->zone, pfn_to_page(pfn), label);
+}
+
+static void free_owned(struct spb_stage *stage, unsigned int at,
+		       unsigned long first, unsigned long nr)
+{
+	unsigned long start = spb_stage_pfn(stage, at, 0);
+	unsigned long i;
+
+	for (i = first; i < first + nr; i++) {
+		if (__test_and_clear_bit(i, stage->owned[at]))
+			__free_page(pfn_to_page(start + i));
+	}
+}
+
+static void strike_stage(void *data)
+{
+	struct spb_stage *stage = data;
+	unsigned int at, block;
+
+	for (at = 0; at < stage->nr; at++) {
+		for (block = 0; block < SPB_BLOCKS; block++)
+			label_block(stage, spb_stage_pfn(stage, at, block),
+				    MIGRATE_MOVABLE);
+		free_owned(stage, at, 0, SPB_PAGES);
+		bitmap_free(stage->owned[at]);
+	}
+	reach_drain_free_pages();
+	kfree(stage->buckets);
+	kfree(stage);
+}
+
+/* Takes an empty SPB below the last one taken, whole. */
+static int take_spb(struct spb_stage *stage, unsigned int at, unsigned int below)
+{
+	struct spb_info info;
+	unsigned int nr;
+
+	for (nr = below; nr--;) {
+		spb_get_info(stage->zone, nr, &info);
+		if (info.category != SPB_EMPTY || info.claimable < info.blocks)
+			continue;
+		if (alloc_contig_range(info.pfn, info.pfn + SPB_PAGES, ACR_FLAGS_NONE,
+				       GFP_KERNEL | __GFP_MOVABLE | __GFP_NOWARN))
+			continue;
+		stage->spb[at] = nr;
+		return nr;
+	}
+	return -1;
+}
+
+/* They are to be numbered from left to right, as they are drawn. */
+static int take_spbs(struct spb_stage *stage, unsigned int nr)
+{
+	unsigned int below = stage->zone->spb->index.nr;
+	unsigned int at = nr;
+
+	while (at--) {
+		int got = take_spb(stage, at, below);
+
+		if (got < 0)
+			return -ENOSPC;
+		below = got;
+	}
+	stage->nr = nr;
+	return 0;
+}
+
+static int label_of(char letter)
+{
+	switch (tolower(letter)) {
+	case 'u':
+		return MIGRATE_UNMOVABLE;
+	case 'r':
+		return MIGRATE_RECLAIMABLE;
+	case 'h':
+		return MIGRATE_HIGHATOMIC;
+	default:
+		return MIGRATE_MOVABLE;
+	}
+}
+
+static void draw_block(struct spb_stage *stage, unsigned int at,
+		       unsigned int block, char letter)
+{
+	unsigned long pfn = spb_stage_pfn(stage, at, block);
+	unsigned long first = block * pageblock_nr_pages;
+
+	if (letter == 'n')
+		label_block(stage, pfn, MIGRATE_UNMOVABLE);
+	label_block(stage, pfn, label_of(letter));
+	if (letter == '.')
+		free_owned(stage, at, first, pageblock_nr_pages);
+	else if (islower(letter))
+		free_owned(stage, at, first, 1UL << STAGE_HOLE);
+}
+
+/* Content first: what is free in a tainted SPB goes to the other pool at once. */
+static void draw_spb(struct spb_stage *stage, unsigned int at, const char *drawing,
+		     bool holes)
+{
+	unsigned int block;
+	char letter = '.';
+
+	for (block = 0; block < SPB_BLOCKS; block++) {
+		if (*drawing)
+			letter = *drawing++;
+		if (holes == (letter == '.' || islower(letter)))
+			draw_block(stage, at, block, letter);
+	}
+}
+
+/**
+ * spb_stage() - own superpageblocks in a drawn state
+ * @test: case; skipped if there are too few empty ones
+ * @drawings: what each is to look like
+ * @nr: how many, at most STAGE_SPBS
+ *
+ * They are given back empty when the case ends.
+ */
+struct spb_stage *spb_stage(struct kunit *test, const char *const *drawings,
+			    unsigned int nr)
+{
+	struct spb_stage *stage = kzalloc_obj(*stage);
+	unsigned int at;
+
+	KUNIT_ASSERT_NOT_NULL(test, stage);
+	stage->zone = scene_zone();
+	KUNIT_ASSERT_NOT_NULL(test, stage->zone->spb);
+	for (at = 0; at < nr; at++) {
+		stage->owned[at] = bitmap_alloc(SPB_PAGES, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, stage->owned[at]);
+		bitmap_fill(stage->owned[at], SPB_PAGES);
+	}
+	stage->buckets = kzalloc(stage->zone->spb->index.nr, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, stage->buckets);
+	if (take_spbs(stage, nr))
+		kunit_skip(test, "fewer than %u empty superpageblocks", nr);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, strike_stage, stage));
+	for (at = 0; at < nr; at++) {
+		draw_spb(stage, at, drawings[at], false);
+		draw_spb(stage, at, drawings[at], true);
+	}
+	reach_drain_free_pages();
+	return stage;
+}
+EXPORT_SYMBOL_IF_KUNIT(spb_stage);
+
+static int at_of(const struct spb_stage *stage, unsigned long pfn)
+{
+	unsigned long nr = (pfn >> SPB_ORDER) - stage->zone->spb->first;
+	unsigned int at;
+
+	for (at = 0; at < stage->nr; at++)
+		if (stage->spb[at] == nr)
+			return at;
+	return -1;
+}
+
+static void hide_list(struct spb_stage *stage, unsigned int order, int list)
+{
+	struct list_head *from = &stage->zone->free_area[order].free_list[list];
+	struct list_head *to = &stage->hidden[order][list];
+	struct page *page, *next;
+
+	INIT_LIST_HEAD(to);
+	list_for_each_entry_safe(page, next, from, buddy_list)
+		if (at_of(stage, page_to_pfn(page)) < 0)
+			list_move_tail(&page->buddy_list, to);
+}
+
+/*
+ * With the lock held all the time, nothing but the stage is to be seen: the free
+ * pages and superpageblocks of others are put aside.
+ */
+static void hide_others(struct spb_stage *stage)
+{
+	struct spb_zone *spbs = stage->zone->spb;
+	unsigned int order, nr;
+	int list;
+
+	for (order = 0; order < NR_PAGE_ORDERS; order++)
+		for (list = 0; list < NR_FREE_LISTS; list++)
+			hide_list(stage, order, list);
+	for (nr = 0; nr < spbs->index.nr; nr++) {
+		stage->buckets[nr] = SPB_BUCKET_NONE;
+		if (at_of(stage, (spbs->first + nr) << SPB_ORDER) >= 0)
+			continue;
+		stage->buckets[nr] = spbs->spb[nr].bucket;
+		spb_index_move(&spbs->index, nr, stage->buckets[nr], SPB_BUCKET_NONE);
+	}
+}
+
+static void show_others(struct spb_stage *stage)
+{
+	struct spb_zone *spbs = stage->zone->spb;
+	unsigned int order, nr;
+	int list;
+
+	for (nr = 0; nr < spbs->index.nr; nr++)
+		spb_index_move(&spbs->index, nr, SPB_BUCKET_NONE, stage->buckets[nr]);
+	for (order = 0; order < NR_PAGE_ORDERS; order++)
+		for (list = 0; list < NR_FREE_LISTS; list++)
+			list_splice_tail(&stage->hidden[order][list],
+					 &stage->zone->free_area[order].free_list[list]);
+}
+
+static unsigned int evacuable(const struct spb_stage *stage)
+{
+	unsigned int at, nr = 0;
+
+	for (at = 0; at < stage->nr; at++) {
+		struct superpageblock *spb = &stage->zone->spb->spb[stage->spb[at]];
+
+		nr += spb->tainted && spb->nr[SPB_MOVABLE];
+	}
+	return nr;
+}
+
+static void note_answer(struct spb_stage *stage, struct stage_request *request,
+			struct page *page)
+{
+	unsigned long pfn = page_to_pfn(page);
+
+	request->at = at_of(stage, pfn);
+	request->block = (pfn >> pageblock_order) & (SPB_BLOCKS - 1);
+	request->label = reach_pageblock_type(page);
+	request->foreign = get_pageblock_foreign(page);
+	request->tainted = spb_of(stage->zone, page)->tainted;
+}
+
+/**
+ * spb_stage_ask() - ask the zone for a page while there is only the stage
+ * @stage: the stage
+ * @request: what is wanted; the answer is filled in
+ *
+ * The page is given back at once.
+ */
+void spb_stage_ask(struct spb_stage *stage, struct stage_request *request)
+{
+	struct spb_zone *spbs = stage->zone->spb;
+	unsigned long before[NR_SPB_EVENTS];
+	unsigned int nr_evacuable;
+	unsigned long flags;
+	struct page *page;
+	int i;
+
+	*request = (struct stage_request) { .type = request->type,
+		.order = request->order, .alloc_flags = request->alloc_flags,
+		.at = -1, .block = -1, .label = -1 };
+	spin_lock_irqsave(&stage->zone->lock, flags);
+	hide_others(stage);
+	nr_evacuable = spbs->nr_evacuable;
+	spbs->nr_evacuable = evacuable(stage);
+	nr_evacuable -= spbs->nr_evacuable;
+	memcpy(before, spbs->events, sizeof(before));
+	page = reach_rmqueue(stage->zone, request->order, request->type,
+			     request->alloc_flags);
+	for (i = 0; i < NR_SPB_EVENTS; i++)
+		request->events[i] = spbs->events[i] - before[i];
+	if (page) {
+		note_answer(stage, request, page);
+		reach_free_one_page(page, stage->zone, request->order,
+				    reach_pageblock_type(page));
+	}
+	spbs->nr_evacuable += nr_evacuable;
+	show_others(stage);
+	spin_unlock_irqrestore(&stage->zone->lock, flags);
+}
+EXPORT_SYMBOL_IF_KUNIT(spb_stage_ask);
+
+/**
+ * spb_stage_free() - free the first pageblock while a user task captures
+ * @test: case
+ * @stage: the stage
+ * @capc: capture control in force
+ */
+void spb_stage_free(struct kunit *test, struct spb_stage *stage,
+		    struct capture_control *capc)
+{
+	struct scene_block *block = kunit_kzalloc(test, sizeof(*block), GFP_KERNEL);
+	struct scene_free f = { .block = block, .order = pageblock_order, .capc = capc };
+
+	KUNIT_ASSERT_NOT_NULL(test, block);
+	block->pfn = spb_stage_pfn(stage, 0, 0);
+	block->page = pfn_to_page(block->pfn);
+	block->order = pageblock_order;
+	block->zone = stage->zone;
+	bitmap_fill(block->owned, pageblock_nr_pages);
+	bitmap_clear(stage->owned[0], 0, pageblock_nr_pages);
+	scene_free(test, &f);
+}
+EXPORT_SYMBOL_IF_KUNIT(spb_stage_free);

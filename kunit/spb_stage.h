@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Stages: whole superpageblocks of a running zone, brought into a drawn state.
+ *
+ * A drawing has a letter a pageblock, the last one stands for the rest, too:
+ *   .        free
+ *   M U R H  movable, unmovable, reclaimable, highatomic block, wholly in use
+ *   m u r h  the same, but for one free page of STAGE_HOLE order
+ *   n        movable block that hosts unmovable pages, with such a hole
+ */
+#ifndef _MM_FRAGBED_KUNIT_SPB_STAGE_H
+#define _MM_FRAGBED_KUNIT_SPB_STAGE_H
+
+#include <kunit/test.h>
+
+#include "scene.h"
+#include "../../superpageblock/superpageblock.h"
+#include "../../superpageblock/check.h"
+
+#define STAGE_HOLE	3	/* order of the free page */
+#define STAGE_SPBS	4	/* most SPBs of a drawing */
+
+/**
+ * struct spb_stage - the superpageblocks of a case
+ * @zone: their zone
+ * @nr: how many there are
+ * @spb: their numbers, ascending
+ * @owned: pages we hold, a bit each
+ * @zone_lists: free pages of others while they are hidden
+ * @buckets: where the SPBs of others are while they are hidden
+ */
+struct spb_stage {
+	struct zone *zone;
+	unsigned int nr;
+	unsigned int spb[STAGE_SPBS];
+	unsigned long *owned[STAGE_SPBS];
+	struct list_head hidden[NR_PAGE_ORDERS][NR_FREE_LISTS];
+	u8 *buckets;
+};
+
+/**
+ * struct spb_request - what is asked of the zone, and what it gave
+ * @type: migratetype
+ * @order: order
+ * @alloc_flags: ALLOC_* flags
+ * @at: which SPB of the stage served it, -1 none
+ * @block: which pageblock of that
+ * @label: its label afterwards
+ * @foreign: whether it hosts foreign content afterwards
+ * @tainted: whether that SPB is tainted afterwards
+ * @events: counters that grew
+ */
+struct stage_request {
+	int type;
+	unsigned int order;
+	unsigned int alloc_flags;
+	int at;
+	int block;
+	int label;
+	bool foreign;
+	bool tainted;
+	unsigned long events[NR_SPB_EVENTS];
+};
+
+struct spb_stage *spb_stage(struct kunit *test, const char *const *drawings,
+			    unsigned int nr);
+void spb_stage_ask(struct spb_stage *stage, struct stage_request *request);
+void spb_stage_free(struct kunit *test, struct spb_stage *stage,
+		    struct capture_control *capc);
+unsigned long spb_stage_pfn(const struct spb_stage *stage, unsigned int at,
+			    unsigned int block);
+void spb_stage_expect_true(struct kunit *test, struct zone *zone, const char *when);
+
+#endif

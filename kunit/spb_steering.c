@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Steering to superpageblocks: from a drawn state, a request of each kind lands
+ * where the order of preference says. The drawings are those of spb_stage.h; the
+ * stage is all the zone has while a request is served.
+ */
+#include <kunit/static_stub.h>
+#include <kunit/test-bug.h>
+#include <kunit/test.h>
+#include <linux/gfp.h>
+#include <linux/module.h>
+
+#include "../../internal.h"
+#include "spb_stage.h"
+
+#define UNMOV	MIGRATE_UNMOVABLE
+#define MOV	MIGRATE_MOVABLE
+#define RECL	MIGRATE_RECLAIMABLE
+#define HIGH	MIGRATE_HIGHATOMIC
+
+#define NOFRAG	ALLOC_NOFRAGMENT
+#define NONE	(-1)
+
+struct steering_row {
+	const char *name;
+	const char *scene[STAGE_SPBS];
+	int type;
+	int order;
+	unsigned int alloc_flags;
+	int at;			/* SPB of the scene, NONE no page */
+	int block;		/* of that, NONE any */
+	int label;		/* of the block afterwards */
+	bool foreign;
+	bool tainted;		/* the SPB afterwards */
+	int event;		/* the counter that grows, NONE no other one */
+	unsigned int few;	/* how many SPBs the zone seems to have, 0 the truth */
+};
+
+static const struct steering_row rows[] = {
+	/* own pages come first */
+	{ "unmovable: own page", { "M.", "uM", "U." }, UNMOV, 0, NOFRAG,
+	  1, 0, UNMOV, false, true, NONE },
+	{ "reclaimable: own page", { "U.", "uM", "rM" }, RECL, 0, NOFRAG,
+	  2, 0, RECL, false, true, NONE },
+	/* then a free block of a tainted SPB, the fullest */
+	{ "unmovable: a free block", { ".", "M.", "U." }, UNMOV, 0, NOFRAG,
+	  2, 1, UNMOV, false, true, SPB_SERVED_BLOCK },
+	{ "unmovable: of the fullest one", { "U.", "UM.M", "UMMMM." }, UNMOV, 0, NOFRAG,
+	  1, 2, UNMOV, false, true, SPB_SERVED_BLOCK },
+	{ "unmovable: the last one of the reserve", { ".", "U.M", "M" }, UNMOV, 0, NOFRAG,
+	  1, 1, UNMOV, false, true, SPB_SERVED_BLOCK },
+	{ "unmovable: before movable pages beside it", { "Um.", "M." }, UNMOV, 0, NOFRAG,
+	  0, 2, UNMOV, false, true, SPB_SERVED_BLOCK },
+	{ "reclaimable: a free block", { ".", "U." }, RECL, 0, NOFRAG,
+	  1, 1, RECL, false, true, SPB_SERVED_BLOCK },
+	{ "unmovable: a whole block", { ".", "U." }, UNMOV, SCENE_PB(0), NOFRAG,
+	  1, NONE, UNMOV, false, true, SPB_SERVED_BLOCK },
+	{ "unmovable: two blocks", { ".", "UU." }, UNMOV, SCENE_PB(1), NOFRAG,
+	  1, NONE, UNMOV, false, true, SPB_SERVED_BLOCK },
+	/* then a movable block of one, however little of it is free */
+	{ "unmovable: claims a movable block", { ".", "m", "UM", "Um" }, UNMOV, 0, NOFRAG,
+	  3, NONE, UNMOV, false, true, SPB_SERVED_CLAIM },
+	{ "reclaimable: claims a movable block", { ".", "m", "UM", "Um" }, RECL, 0, NOFRAG,
+	  3, NONE, RECL, false, true, SPB_SERVED_CLAIM },
+	{ "unmovable, order 3: claims a movable block", { "m", "Um" }, UNMOV, 3, NOFRAG,
+	  1, NONE, UNMOV, false, true, SPB_SERVED_CLAIM },
+	{ "unmovable: rather than a page of the other kind", { ".", "rmM" }, UNMOV, 0,
+	  NOFRAG, 1, 1, UNMOV, false, true, SPB_SERVED_CLAIM },
+	/* then a page of the other non-movable type, without relabelling */
+	{ "unmovable: a reclaimable page", { ".", "m", "rM" }, UNMOV, 0, NOFRAG,
+	  2, 0, RECL, false, true, SPB_SERVED_OTHER_KIND },
+	{ "reclaimable: an unmovable page", { ".", "m", "uM" }, RECL, 0, NOFRAG,
+	  2, 0, UNMOV, false, true, SPB_SERVED_OTHER_KIND },
+	{ "unmovable: no highatomic page", { "hM" }, UNMOV, 0, NOFRAG,
+	  NONE, NONE, NONE, false, false, SPB_HELD_BACK },
+	/* with few SPBs no movable block is claimed, only borrowed from */
+	{ "unmovable: few: a page of the other kind", { ".", "rmM" }, UNMOV, 0, NOFRAG,
+	  1, 0, RECL, false, true, SPB_SERVED_OTHER_KIND, .few = 8 },
+	{ "unmovable: few: borrows a movable page", { ".", "m", "UMmM" }, UNMOV, 0, NOFRAG,
+	  2, 2, MOV, true, true, SPB_SERVED_BORROW, .few = 8 },
+	{ "reclaimable: few: borrows a movable page", { ".", "m", "UMmM" }, RECL, 0, NOFRAG,
+	  2, 2, MOV, true, true, SPB_SERVED_BORROW, .few = 8 },
+	{ "unmovable: few: a free block all the same", { ".", "Um.M" }, UNMOV, 0, NOFRAG,
+	  1, 2, UNMOV, false, true, SPB_SERVED_BLOCK, .few = 1 },
+	{ "unmovable: one more than few", { ".", "rmM" }, UNMOV, 0, NOFRAG,
+	  1, 1, UNMOV, false, true, SPB_SERVED_CLAIM, .few = 9 },
+	/* then nothing, as long as a tainted one could be evacuated */
+	{ "unmovable: held back", { ".", "m", "UM" }, UNMOV, 0, NOFRAG,
+	  NONE, NONE, NONE, false, false, SPB_HELD_BACK },
+	{ "reclaimable: held back", { ".", "m", "UM" }, RECL, 0, NOFRAG,
+	  NONE, NONE, NONE, false, false, SPB_HELD_BACK },
+	{ "unmovable, a whole block: held back", { ".", "Um" }, UNMOV, SCENE_PB(0), NOFRAG,
+	  NONE, NONE, NONE, false, false, SPB_HELD_BACK },
+	{ "unmovable: not held back if nothing could move", { "M.", "U", "." }, UNMOV, 0,
+	  NOFRAG, 2, 0, UNMOV, false, true, SPB_SERVED_TAINT },
+	/* and then it taints: an empty one, else a clean one */
+	{ "unmovable: taints an empty one", { "M.", "UM", "." }, UNMOV, 0, 0,
+	  2, 0, UNMOV, false, true, SPB_SERVED_TAINT },
+	{ "unmovable: taints the fullest clean one", { "M.", "UM", "MM.M" }, UNMOV, 0, 0,
+	  2, 2, UNMOV, false, true, SPB_SERVED_TAINT },
+	{ "reclaimable: taints an empty one", { "M.", "UM", "." }, RECL, 0, 0,
+	  2, 0, RECL, false, true, SPB_SERVED_TAINT },
+	{ "unmovable, a whole block: taints", { "UM", "M." }, UNMOV, SCENE_PB(0), 0,
+	  1, 1, UNMOV, false, true, SPB_SERVED_TAINT },
+	{ "unmovable: claims a clean block where none is free", { "UM", "m" }, UNMOV, 0, 0,
+	  1, NONE, UNMOV, false, true, NONE },
+	{ "unmovable: tainting comes after all else", { ".", "um" }, UNMOV, 0, 0,
+	  1, 0, UNMOV, false, true, NONE },
+	{ "unmovable: and after the other kind", { ".", "rM" }, UNMOV, 0, 0,
+	  1, 0, RECL, false, true, SPB_SERVED_OTHER_KIND },
+	/* movable: clean ones, the fullest first */
+	{ "movable: a page of a clean one", { ".", "Um", "m." }, MOV, 0, NOFRAG,
+	  2, 0, MOV, false, false, NONE },
+	{ "movable: a block of the fullest clean one", { ".", "M.", "MM.M", "U." }, MOV, 0,
+	  NOFRAG, 2, 2, MOV, false, false, NONE },
+	{ "movable: then an empty one", { "M", "U.", "." }, MOV, 0, NOFRAG,
+	  2, 0, MOV, false, false, NONE },
+	{ "movable, a whole block: the fullest clean one", { ".", "M.", "MM.M" }, MOV,
+	  SCENE_PB(0), NOFRAG, 2, 2, MOV, false, false, NONE },
+	{ "movable, a whole block: then an empty one", { "M", "U.", "." }, MOV,
+	  SCENE_PB(0), NOFRAG, 2, 0, MOV, false, false, NONE },
+	{ "movable, two blocks: of a clean one", { ".", "MM..M", "U." }, MOV,
+	  SCENE_PB(1), NOFRAG, 1, 2, MOV, false, false, NONE },
+	/* then tainted ones above the reserve */
+	{ "movable: a page of a tainted one", { "M", "Um", "U." }, MOV, 0, NOFRAG,
+	  1, NONE, MOV, false, true, SPB_SERVED_FRAGMENT },
+	{ "movable: a block above the reserve", { "M", "U.....M", "U....M" }, MOV, 0, NOFRAG,
+	  1, 1, MOV, false, true, SPB_SERVED_ABOVE },
+	{ "movable: not from the reserve", { "M", "U....M" }, MOV, 0, NOFRAG,
+	  NONE, NONE, NONE, false, false, NONE },
+	{ "movable: from the reserve at last", { "M", "U....M" }, MOV, 0, 0,
+	  1, 1, MOV, false, true, SPB_SERVED_RESERVE },
+	{ "movable: and then from other types", { "M", "uM" }, MOV, 0, 0,
+	  1, 0, UNMOV, false, true, NONE },
+	{ "movable, a whole block: above the reserve", { "M", "U.....M" }, MOV,
+	  SCENE_PB(0), NOFRAG, 1, 1, MOV, false, true, SPB_SERVED_ABOVE },
+};
+
+KUNIT_ARRAY_PARAM_DESC(steering, rows, name);
+
+static void expect_events(struct kunit *test, const struct steering_row *row,
+			  const struct stage_request *request)
+{
+	int i;
+
+	for (i = 0; i < NR_SPB_EVENTS; i++) {
+		if (i == SPB_TAINT || i == SPB_UNTAINT)
+			continue;
+		KUNIT_EXPECT_EQ_MSG(test, request->events[i], i == row->event,
+				    "%s: counter %s", row->name, spb_event_name(i));
+	}
+}
+
+static unsigned int scene_size(const struct steering_row *row)
+{
+	unsigned int nr = 0;
+
+	while (nr < STAGE_SPBS && row->scene[nr])
+		nr++;
+	return nr;
+}
+
+static unsigned int pretended_nr(const struct zone *zone)
+{
+	const struct steering_row *row = kunit_get_current_test()->param_value;
+
+	return row->few;
+}
+
+static void steer(struct kunit *test)
+{
+	const struct steering_row *row = test->param_value;
+	struct spb_stage *stage = spb_stage(test, row->scene, scene_size(row));
+	struct stage_request request = { .type = row->type,
+		.order = scene_order(row->order), .alloc_flags = row->alloc_flags };
+
+	if (row->few)
+		kunit_activate_static_stub(test, spb_nr_in_zone, pretended_nr);
+	spb_stage_ask(stage, &request);
+	KUNIT_EXPECT_EQ_MSG(test, request.at, row->at, "%s: which superpageblock", row->name);
+	if (row->block != NONE)
+		KUNIT_EXPECT_EQ_MSG(test, request.block, row->block, "%s: which block", row->name);
+	if (row->at != NONE) {
+		KUNIT_EXPECT_EQ_MSG(test, request.label, row->label, "%s: label", row->name);
+		KUNIT_EXPECT_EQ_MSG(test, request.foreign, row->foreign, "%s: foreign", row->name);
+		KUNIT_EXPECT_EQ_MSG(test, request.tainted, row->tainted, "%s: tainted", row->name);
+	}
+	expect_events(test, row, &request);
+	spb_stage_expect_true(test, stage->zone, row->name);
+}
+
+/* --- Capture ---------------------------------------------------------------- */
+
+struct capture_row {
+	const char *name;
+	const char *scene;	/* its first block is freed while a task captures */
+	int type;
+	bool captured;
+	bool foreign;
+};
+
+static const struct capture_row captures[] = {
+	{ "unmovable: not from a clean one", "MM.", UNMOV, false, false },
+	{ "reclaimable: not from a clean one", "MM.", RECL, false, false },
+	{ "movable: from a clean one", "MM.", MOV, true, false },
+	{ "unmovable: from a tainted one", "MU.", UNMOV, true, true },
+	{ "movable: from a tainted one", "MU.", MOV, true, false },
+	{ "unmovable: its own kind of block", "UM.", UNMOV, true, false },
+};
+
+KUNIT_ARRAY_PARAM_DESC(capture, captures, name);
+
+static void capture(struct kunit *test)
+{
+	const struct capture_row *row = test->param_value;
+	struct spb_stage *stage = spb_stage(test, &row->scene, 1);
+	struct capture_control capc = { .zone = stage->zone,
+		.order = pageblock_order, .migratetype = row->type };
+	bool foreign;
+
+	spb_stage_free(test, stage, &capc);
+	foreign = get_pageblock_foreign(pfn_to_page(spb_stage_pfn(stage, 0, 0)));
+	KUNIT_EXPECT_EQ_MSG(test, !!capc.page, row->captured, "%s: captured", row->name);
+	KUNIT_EXPECT_EQ_MSG(test, foreign, row->foreign, "%s: foreign", row->name);
+	scene_return_captured(test, stage->zone, &capc);
+	spb_stage_expect_true(test, stage->zone, row->name);
+}
+
+/* --- Who may be refused ----------------------------------------------------- */
+
+struct cheap_row {
+	const char *name;
+	gfp_t gfp;
+	unsigned int order;
+	bool cheap;
+};
+
+static const struct cheap_row cheaps[] = {
+	{ "a page is never optional", GFP_KERNEL | __GFP_NORETRY, 0, false },
+	{ "best effort for two", GFP_KERNEL | __GFP_NORETRY, 1, true },
+	{ "best effort that may try hard", GFP_KERNEL | __GFP_NORETRY | __GFP_RETRY_MAYFAIL,
+	  3, false },
+	{ "plain", GFP_KERNEL, 3, false },
+	{ "plain, costly", GFP_KERNEL, 9, false },
+	{ "may not fail", GFP_KERNEL | __GFP_NORETRY | __GFP_NOFAIL, 3, false },
+	{ "frees memory", GFP_KERNEL | __GFP_NORETRY | __GFP_MEMALLOC, 3, false },
+	{ "atomic", GFP_ATOMIC, 3, false },
+	{ "atomic that does not complain", GFP_ATOMIC | __GFP_NOWARN, 3, true },
+	{ "does not wait, does not complain", GFP_NOWAIT, 1, true },
+	{ "does not wait, does not complain, one page", GFP_NOWAIT, 0, false },
+	{ "early boot", GFP_KERNEL & GFP_BOOT_MASK, 3, false },
+	{ "does not complain but can wait", GFP_KERNEL | __GFP_NOWARN, 3, false },
+};
+
+KUNIT_ARRAY_PARAM_DESC(cheap, cheaps, name);
+
+static void cheap_fallback(struct kunit *test)
+{
+	const struct cheap_row *row = test->param_value;
+
+	KUNIT_EXPECT_EQ_MSG(test, spb_has_cheap_fallback(row->gfp, row->order), row->cheap,
+			    "%s, order %u", row->name, row->order);
+}
+
+static struct kunit_case spb_steering_cases[] = {
+	KUNIT_CASE_PARAM(steer, steering_gen_params),
+	KUNIT_CASE_PARAM(capture, capture_gen_params),
+	KUNIT_CASE_PARAM(cheap_fallback, cheap_gen_params),
+	{ }
+};
+
+static struct kunit_suite spb_steering_suite = {
+	.name = "fragbed_spb_steering",
+	.suite_init = scene_suite_init,
+	.suite_exit = scene_suite_exit,
+	.test_cases = spb_steering_cases,
+};
+
+kunit_test_suite(spb_steering_suite);
+
+MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");
+MODULE_DESCRIPTION("KUnit tests for steering to superpageblocks");
+MODULE_LICENSE("GPL");
