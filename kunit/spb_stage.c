@@ -252,6 +252,28 @@ static void show_others(struct spb_stage *stage)
 					 &stage->zone->free_area[order].free_list[list]);
 }
 
+/**
+ * spb_stage_at() - let a function choose an SPB while there is only the stage
+ * @stage: the stage
+ * @choose: called with zone->lock held
+ *
+ * Return: which SPB of the stage it chose, -1 none.
+ */
+int spb_stage_at(struct spb_stage *stage, int (*choose)(const struct zone *zone))
+{
+	struct spb_zone *spbs = stage->zone->spb;
+	unsigned long flags;
+	int nr;
+
+	spin_lock_irqsave(&stage->zone->lock, flags);
+	hide_others(stage);
+	nr = choose(stage->zone);
+	show_others(stage);
+	spin_unlock_irqrestore(&stage->zone->lock, flags);
+	return nr < 0 ? -1 : at_of(stage, (spbs->first + nr) << SPB_ORDER);
+}
+EXPORT_SYMBOL_IF_KUNIT(spb_stage_at);
+
 static unsigned int evacuable(const struct spb_stage *stage)
 {
 	unsigned int at, nr = 0;

@@ -12,10 +12,10 @@
 #define _MM_FRAGBED_KUNIT_SPB_STAGE_H
 
 #include <kunit/test.h>
+#include <linux/superpageblock.h>
 
 #include "scene.h"
 #include "../../superpageblock/superpageblock.h"
-#include "../../superpageblock/check.h"
 
 #define STAGE_HOLE	3	/* order of the free page */
 #define STAGE_SPBS	4	/* most SPBs of a drawing */
@@ -64,6 +64,7 @@ struct stage_request {
 
 struct spb_stage *spb_stage(struct kunit *test, const char *const *drawings,
 			    unsigned int nr);
+int spb_stage_at(struct spb_stage *stage, int (*choose)(const struct zone *zone));
 void spb_stage_ask(struct spb_stage *stage, struct stage_request *request);
 void spb_stage_free(struct kunit *test, struct spb_stage *stage,
 		    struct capture_control *capc);

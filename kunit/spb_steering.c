@@ -226,6 +226,72 @@ static void capture(struct kunit *test)
 	spb_stage_expect_true(test, stage->zone, row->name);
 }
 
+/* --- Contiguous memory ------------------------------------------------------ */
+
+struct contig_row {
+	const char *name;
+	const char *scene[STAGE_SPBS];
+	int at;
+};
+
+static const struct contig_row contigs[] = {
+	{ "least to move", { "MMM.", "M.", "MM." }, 1 },
+	{ "least to move, by a block", { "MM..", "M.", "MMM." }, 1 },
+	{ "least to move, within a level", { "MMMM.", "MMM.", "MMMM." }, 1 },
+	{ "a full one if there is no other", { "U.", "M" }, 1 },
+	{ "never a tainted one", { "U.", "UM." }, -1 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(contig, contigs, name);
+
+static void least_to_move(struct kunit *test)
+{
+	const struct contig_row *row = test->param_value;
+	unsigned int nr = 0;
+	struct spb_stage *stage;
+
+	while (nr < STAGE_SPBS && row->scene[nr])
+		nr++;
+	stage = spb_stage(test, row->scene, nr);
+	KUNIT_EXPECT_EQ_MSG(test, spb_stage_at(stage, spb_least_to_move), row->at,
+			    "%s", row->name);
+}
+
+static void give_back(void *page)
+{
+	free_contig_range(page_to_pfn(page), 1UL << SPB_ORDER);
+}
+
+/* The zone has many empty ones: with @gfp one of them is taken, whole. */
+static void expect_whole(struct kunit *test, gfp_t gfp, enum spb_category then)
+{
+	struct zone *zone = scene_zone();
+	int first = spb_pick(&zone->spb->index, SPB_PICK_WHOLE);
+	struct page *page;
+
+	KUNIT_ASSERT_GE(test, first, 0);
+	page = alloc_contig_pages(1UL << SPB_ORDER, gfp, zone_to_nid(zone), NULL);
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, give_back, page));
+	KUNIT_EXPECT_EQ(test, page_to_pfn(page) >> SPB_ORDER, zone->spb->first + first);
+	KUNIT_EXPECT_EQ(test, spb_category_of(page), then);
+	spb_stage_expect_true(test, zone, "taken whole");
+	kunit_release_action(test, give_back, page);
+	reach_drain_free_pages();
+	KUNIT_EXPECT_EQ(test, spb_category_of(page), SPB_EMPTY);
+	spb_stage_expect_true(test, zone, "given back");
+}
+
+static void contig_movable(struct kunit *test)
+{
+	expect_whole(test, GFP_KERNEL | __GFP_MOVABLE, SPB_CLEAN);
+}
+
+static void contig_unmovable(struct kunit *test)
+{
+	expect_whole(test, GFP_KERNEL, SPB_TAINTED);
+}
+
 /* --- Who may be refused ----------------------------------------------------- */
 
 struct cheap_row {
@@ -265,6 +331,9 @@ static void cheap_fallback(struct kunit *test)
 static struct kunit_case spb_steering_cases[] = {
 	KUNIT_CASE_PARAM(steer, steering_gen_params),
 	KUNIT_CASE_PARAM(capture, capture_gen_params),
+	KUNIT_CASE_PARAM(least_to_move, contig_gen_params),
+	KUNIT_CASE(contig_movable),
+	KUNIT_CASE(contig_unmovable),
 	KUNIT_CASE_PARAM(cheap_fallback, cheap_gen_params),
 	{ }
 };

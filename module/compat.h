@@ -113,4 +113,17 @@ static inline int fragbed_mof_show(struct seq_file *m, void *unused)
 }
 #endif
 
+#if defined(FRAGBED_CORE) && defined(CONFIG_SUPERPAGEBLOCK)
+#include <linux/superpageblock.h>
+#define FRAGBED_HAVE_SPB true
+#define FRAGBED_SPB
+#else
+#define FRAGBED_HAVE_SPB false
+
+static inline int spb_category_of(const struct page *page)
+{
+	return -EOPNOTSUPP;
+}
+#endif
+
 #endif /* FRAGBED_COMPAT_H */

@@ -81,6 +81,9 @@ struct file *fragbed_shmem_open(void);
 void fragbed_shmem_close(struct file *file);
 int fragbed_shmem_take(struct file *file, pgoff_t index, gfp_t gfp,
 		       struct page **pagep);
+int fragbed_spb_table_show(struct seq_file *m, void *unused);
+int fragbed_spb_events_show(struct seq_file *m, void *unused);
+int fragbed_spb_check_show(struct seq_file *m, void *unused);
 int fragbed_shmem_node_check(const char *knob, const struct page *page,
 			     int nid);
 void fragbed_shmem_drop(struct file *file, pgoff_t first, unsigned long nr);

@@ -130,6 +130,8 @@ static int caps_show(struct seq_file *m, void *unused)
 	show_feature(m, "compact", FRAGBED_HAVE_CORE, no_core);
 	show_feature(m, "mof", FRAGBED_HAVE_MOF, FRAGBED_HAVE_CORE ?
 		     "kernel built without CONFIG_NUMA" : no_core);
+	show_feature(m, "spb", FRAGBED_HAVE_SPB, FRAGBED_HAVE_CORE ?
+		     "kernel built without CONFIG_SUPERPAGEBLOCK" : no_core);
 	return 0;
 }
 
@@ -152,6 +154,11 @@ static const struct fragbed_fact facts[] = {
 	{ "fragment", "result", fragbed_fragment_result_show },
 	{ "fragment", "churn_status", fragbed_churn_status_show },
 	{ "compact", "last", fragbed_compact_last_show },
+#ifdef FRAGBED_SPB
+	{ "spb", "table", fragbed_spb_table_show },
+	{ "spb", "events", fragbed_spb_events_show },
+	{ "spb", "check", fragbed_spb_check_show },
+#endif
 };
 
 static int refuse_line(const struct fragbed_verb *verb, const char *why,

@@ -35,6 +35,7 @@ struct map_row {
 	unsigned long start;
 	unsigned long end;
 	int nid;
+	int spb;		/* enum spb_category of where it begins, or -1 */
 	unsigned long free;
 	unsigned long movable;
 	unsigned long unmovable;
@@ -91,8 +92,10 @@ static unsigned long count_pfn(struct map_row *row, unsigned long pfn,
 		row->reserved++;
 		return 1;
 	}
-	if (row->nid == NUMA_NO_NODE)
+	if (row->nid == NUMA_NO_NODE) {
 		row->nid = page_to_nid(page);
+		row->spb = max(spb_category_of(page), -1);
+	}
 	if (*label < 0 || IS_ALIGNED(pfn, pageblock_nr_pages)) {
 		*label = label_slot(page);
 		row->labels[*label]++;
@@ -170,7 +173,7 @@ static void show_header(struct seq_file *m)
 		   (unsigned int)pageblock_order,
 		   FRAGBED_HAVE_CORE ? "yes" : "no",
 		   FRAGBED_HAVE_CORE ? "yes" : "no");
-	seq_puts(m, "# node pfn pages free movable unmovable reclaimable reserved free_blocks label_unmovable label_movable label_reclaimable label_other\n");
+	seq_puts(m, "# node pfn pages free movable unmovable reclaimable reserved free_blocks label_unmovable label_movable label_reclaimable label_other spb\n");
 }
 
 static int map_show(struct seq_file *m, void *v)
@@ -181,14 +184,14 @@ static int map_show(struct seq_file *m, void *v)
 		show_header(m);
 		return 0;
 	}
-	seq_printf(m, "%d %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu\n",
+	seq_printf(m, "%d %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %d\n",
 		   row->nid, row->start, row->end - row->start, row->free,
 		   row->movable, row->unmovable, row->reclaimable,
 		   row->reserved, row->free_blocks,
 		   row->labels[FRAGBED_UNMOVABLE],
 		   row->labels[FRAGBED_MOVABLE],
 		   row->labels[FRAGBED_RECLAIMABLE],
-		   row->labels[FRAGBED_NR_TYPES]);
+		   row->labels[FRAGBED_NR_TYPES], row->spb);
 	return 0;
 }
 

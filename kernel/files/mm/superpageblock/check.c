@@ -8,9 +8,9 @@
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/page-isolation.h>
+#include <linux/superpageblock.h>
 
 #include "../internal.h"
-#include "check.h"
 
 struct spb_walk {
 	struct zone *zone;

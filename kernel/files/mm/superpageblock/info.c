@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What is to be seen of superpageblocks: counters, and one at a time. */
 #include <linux/export.h>
+#include <linux/mm.h>
+#include <linux/superpageblock.h>
 
 #include "../internal.h"
-#include "check.h"
 
 static const char *const event_names[NR_SPB_EVENTS] = {
 	[SPB_SERVED_BLOCK] = "served_free_block",
@@ -82,3 +83,23 @@ int spb_get_info(struct zone *zone, unsigned int nr, struct spb_info *info)
 	return 0;
 }
 EXPORT_SYMBOL_FOR_MODULES(spb_get_info, "fragbed*");
+
+/**
+ * spb_category_of() - what the SPB of a page holds
+ * @page: the page, online
+ *
+ * Context: any but NMI; takes zone->lock.
+ * Return: one of enum spb_category, -EOPNOTSUPP the page is in none.
+ */
+int spb_category_of(const struct page *page)
+{
+	struct zone *zone = page_zone(page);
+	struct superpageblock *spb = spb_of(zone, page);
+	struct spb_info info;
+
+	if (!spb)
+		return -EOPNOTSUPP;
+	spb_get_info(zone, spb - zone->spb->spb, &info);
+	return info.category;
+}
+EXPORT_SYMBOL_FOR_MODULES(spb_category_of, "fragbed*");

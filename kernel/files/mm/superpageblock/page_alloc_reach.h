@@ -86,4 +86,17 @@ struct page *spb_claim_block(struct zone *zone, struct page *page,
 	return page;
 }
 
+/**
+ * spb_range_fits() - could this range be allocated, as far as is to be seen?
+ * @zone: its zone
+ * @pfn: first pfn
+ * @nr_pages: how many pages
+ */
+bool spb_range_fits(struct zone *zone, unsigned long pfn, unsigned long nr_pages)
+{
+	bool skipped_hugetlb = false;
+
+	return pfn_range_valid_contig(zone, pfn, nr_pages, true, &skipped_hugetlb);
+}
+
 #endif /* CONFIG_SUPERPAGEBLOCK */

@@ -137,7 +137,14 @@ bool spb_has_cheap_fallback(gfp_t gfp, unsigned int order);
 bool spb_may_taint_now(gfp_t gfp, unsigned int order, unsigned int *alloc_flags,
 		       const struct alloc_context *ac);
 
+/* contig.c */
+int spb_least_to_move(const struct zone *zone);
+struct page *__spb_alloc_contig(struct zone *zone, unsigned long nr_pages,
+				gfp_t gfp);
+void __spb_took_range(unsigned long start, unsigned long end);
+
 /* In mm/page_alloc.c, see page_alloc_reach.h */
+bool spb_range_fits(struct zone *zone, unsigned long pfn, unsigned long nr_pages);
 int spb_block_label(const struct page *page);
 void spb_set_labels(struct page *page, unsigned int order, int label);
 void spb_take_page(struct zone *zone, struct page *page, unsigned int order,
@@ -219,6 +226,21 @@ static inline void spb_relabels_used(struct page *page, int old, int new, int mo
 		spb_took_foreign(page, new, old);
 }
 
+/* Before the usual search for contiguous memory. */
+static inline struct page *spb_alloc_contig(struct zone *zone,
+					    unsigned long nr_pages, gfp_t gfp)
+{
+	return zone->spb ? __spb_alloc_contig(zone, nr_pages, gfp) : NULL;
+}
+
+/* A range was allocated; CMA's is movable by definition, whatever it is for. */
+static inline void spb_took_range(unsigned long start, unsigned long end,
+				  gfp_t gfp, bool cma)
+{
+	if (!cma && !(gfp & __GFP_MOVABLE))
+		__spb_took_range(start, end);
+}
+
 /* Capturing a freed page bypasses all steering: not if it would taint. */
 static inline bool spb_forbids_capture(const struct page *page, int label, int type)
 {
@@ -295,6 +317,15 @@ static inline struct page *spb_prefer(struct zone *zone, struct page *page,
 static inline void spb_took_foreign(struct page *page, int label, int type) {}
 static inline void spb_relabels_used(struct page *page, int old, int new,
 				     int moved) {}
+
+static inline struct page *spb_alloc_contig(struct zone *zone,
+					    unsigned long nr_pages, gfp_t gfp)
+{
+	return NULL;
+}
+
+static inline void spb_took_range(unsigned long start, unsigned long end,
+				  gfp_t gfp, bool cma) {}
 
 static inline bool spb_forbids_capture(const struct page *page, int label, int type)
 {

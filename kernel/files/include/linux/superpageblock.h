@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* What tests and debugging may ask of superpageblocks. */
-#ifndef _MM_SUPERPAGEBLOCK_CHECK_H
-#define _MM_SUPERPAGEBLOCK_CHECK_H
+#ifndef _LINUX_SUPERPAGEBLOCK_H
+#define _LINUX_SUPERPAGEBLOCK_H
 
-#include <linux/mmzone.h>
+#include <linux/types.h>
+
+struct page;
+struct zone;
 
 /**
  * struct spb_verdict - what spb_check() found
@@ -33,6 +36,7 @@ struct spb_info {
 	unsigned int movable;
 };
 
+int spb_category_of(const struct page *page);
 int spb_check(struct zone *zone, struct spb_verdict *verdict);
 int spb_get_info(struct zone *zone, unsigned int nr, struct spb_info *info);
 const char *spb_event_name(unsigned int event);

@@ -1,0 +1,149 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# A soak for superpageblocks, in a guest: churn, holds, files and compaction, and
+# every few seconds the kernel's records are compared with its pages.
+#
+#   FRAGBED_JOB_SECONDS=60   how long
+#   FRAGBED_JOB_SEED=1
+#
+# Exit: 0 done, 1 a record was wrong or the log has trouble, 4 cannot run here.
+
+. "$(dirname "$0")/lib.sh"
+
+seconds=${FRAGBED_JOB_SECONDS:-60}
+seed=${FRAGBED_JOB_SEED:-1}
+files=${TMPDIR:-/tmp}/fragbed-soak
+random=$seed
+
+# One generator for all choices: $dice is a number below $1.
+dice() {
+	random=$(((random * 1103515245 + 12345) % 2147483648))
+	dice=$((random / 65536 % $1))
+}
+
+now() { cut -d. -f1 /proc/uptime; }
+
+# The rule that is broken, if any.
+broken() { awk '!/^#/ && $3 > 0' "$FRAGBED_DIR/spb/check"; }
+
+check_records() {
+	checks=$((checks + 1))
+	said=$(broken)
+	[ -n "$said" ] || return 0
+	say "broken after $(($(now) - begun)) s: $said"
+	return 1
+}
+
+type_of() {
+	case $1 in
+	0) echo movable ;;
+	1) echo reclaimable ;;
+	*) echo unmovable ;;
+	esac
+}
+
+# Not all can be had: memory may be full of what the soak holds already.
+hold_some() {
+	dice 4
+	name=soak$dice
+	knob hold/free "set=$name"
+	dice 3
+	type=$(type_of "$dice")
+	dice 5
+	[ "$type" = movable ] && dice=0
+	shift_by=$dice
+	dice 3000
+	knob hold/alloc "set=$name type=$type order=$shift_by count=$(((dice + 100) >> shift_by)) stride=1" &&
+		holds=$((holds + 1))
+}
+
+write_files() {
+	dice 60
+	number=0
+	while [ $number -lt 40 ]; do
+		head -c $(((dice + 1) * 8192)) /dev/zero >"$files/$number" 2>/dev/null
+		: >"$files/empty$dice.$number"
+		number=$((number + 1))
+	done
+	dice 3
+	[ "$dice" -ne 0 ] || rm -f "$files"/*
+}
+
+compact() {
+	dice 8
+	order=$dice
+	dice 3
+	knob compact/run "order=$order type=$(type_of "$dice") prio=sync-light" &&
+		compactions=$((compactions + 1))
+}
+
+churn_anew() {
+	knob fragment/churn stop
+	dice 3
+	order=$dice
+	dice 70
+	knob fragment/churn "start rate=20000 order=$order unmovable=$((dice + 20)) cpus=0 seed=$random limit_kb=262144"
+}
+
+# As many superpageblocks as what cannot move would fill.
+least_tainted() {
+	awk -v pages="$spb_pages" '!/^#/ { sum += $6 + $7 } END { print int((sum + pages - 1) / pages) }' "$FRAGBED_DIR/map"
+}
+
+tell() {
+	say "$1 s: $checks checks, $holds holds, $compactions compactions; superpageblocks:" \
+		"$(awk '!/^#/ { n[$5]++ } END { print n["empty"] + 0, "empty,", n["clean"] + 0, "clean,", n["tainted"] + 0, "tainted," }' \
+			"$FRAGBED_DIR/spb/table") $(least_tainted) would do"
+}
+
+round() {
+	hold_some
+	write_files
+	compact
+	dice 5
+	[ "$dice" -ne 0 ] || churn_anew
+}
+
+soak() {
+	checks=0 holds=0 compactions=0 told=0
+	begun=$(now)
+	checked=$begun
+	churn_anew
+	while [ $(($(now) - begun)) -lt "$seconds" ]; do
+		round
+		if [ $(($(now) - checked)) -ge 3 ]; then
+			check_records || return 1
+			checked=$(now)
+		fi
+		if [ $((($(now) - begun) / 60)) -gt $told ]; then
+			told=$((told + 1))
+			tell $(($(now) - begun))
+		fi
+	done
+	tell $(($(now) - begun))
+}
+
+need test "$(id -u)" = 0 -- "must be root"
+need test -f "${FRAGBED_MODULE:-}" -- "FRAGBED_MODULE names no fragbed.ko"
+check_needs
+log_mark
+load_module || exit 1
+need have_feature spb -- "spb: $(fact caps spb)"
+check_needs
+at_exit 'knob reset 1'
+at_exit "rm -rf '$files'"
+mkdir -p "$files" || exit 1
+say "soak: $seconds s, seed $seed, kernel $(uname -r)"
+blocks=$(awk '!/^#/ { print $6; exit }' "$FRAGBED_DIR/spb/table")
+spb_pages=$((blocks << $(fact caps pageblock_order)))
+status=0
+soak || status=1
+knob reset 1
+rm -rf "$files"
+check_records || status=1
+grep -v '^#' "$FRAGBED_DIR/spb/events" | sed 's/^/# /'
+unload_module || status=1
+log_check || status=1
+[ $status -eq 0 ] && say "soak: no record was wrong in $checks checks, the log is clean"
+exit $status

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+/* spb/: what the kernel knows of its superpageblocks, and whether it is true. */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/mmzone.h>
+#include <linux/nodemask.h>
+#include <linux/sched.h>
+#include <linux/seq_file.h>
+#include <linux/superpageblock.h>
+
+#include "fragbed.h"
+
+static const char *const categories[] = { "empty", "clean", "tainted" };
+
+/* Calls @show for each zone that has memory and superpageblocks. */
+static int each_zone(struct seq_file *m,
+		     void (*show)(struct seq_file *m, struct zone *zone))
+{
+	struct spb_info info;
+	int nid, i;
+
+	for_each_node_state(nid, N_MEMORY) {
+		for (i = 0; i < MAX_NR_ZONES; i++) {
+			struct zone *zone = &NODE_DATA(nid)->node_zones[i];
+
+			if (populated_zone(zone) && !spb_get_info(zone, 0, &info))
+				show(m, zone);
+		}
+	}
+	return 0;
+}
+
+static void show_zone_table(struct seq_file *m, struct zone *zone)
+{
+	struct spb_info info;
+	unsigned int nr;
+
+	for (nr = 0; !spb_get_info(zone, nr, &info); nr++) {
+		seq_printf(m, "%d %s %u %lu %s %u %u %u %u %u %u\n",
+			   zone_to_nid(zone), zone->name, nr, info.pfn,
+			   categories[info.category], info.blocks, info.usable,
+			   info.free, info.claimable, info.nonmovable,
+			   info.movable);
+		cond_resched();
+	}
+}
+
+/**
+ * fragbed_spb_table_show() - a row for each superpageblock, counts in pageblocks
+ * @m: where to
+ * @unused: none
+ *
+ * Context: may sleep.
+ * Return: 0.
+ */
+int fragbed_spb_table_show(struct seq_file *m, void *unused)
+{
+	seq_puts(m, "# node zone spb pfn category blocks usable free claimable nonmovable movable\n");
+	return each_zone(m, show_zone_table);
+}
+
+static void show_zone_events(struct seq_file *m, struct zone *zone)
+{
+	unsigned int event;
+	const char *name;
+
+	for (event = 0; (name = spb_event_name(event)); event++)
+		seq_printf(m, "%d %s %s %lu\n", zone_to_nid(zone), zone->name,
+			   name, spb_event_count(zone, event));
+}
+
+/**
+ * fragbed_spb_events_show() - how often each decision was taken since boot
+ * @m: where to
+ * @unused: none
+ *
+ * Context: may sleep.
+ * Return: 0.
+ */
+int fragbed_spb_events_show(struct seq_file *m, void *unused)
+{
+	seq_puts(m, "# node zone event count\n");
+	return each_zone(m, show_zone_events);
+}
+
+static void show_zone_check(struct seq_file *m, struct zone *zone)
+{
+	struct spb_verdict verdict;
+
+	spb_check(zone, &verdict);
+	seq_printf(m, "%d %s %lu", zone_to_nid(zone), zone->name, verdict.broken);
+	if (verdict.broken)
+		seq_printf(m, " spb=%u pfn=%lu %s", verdict.spb, verdict.pfn,
+			   verdict.rule);
+	seq_putc(m, '\n');
+}
+
+/**
+ * fragbed_spb_check_show() - do the records agree with the pages?
+ * @m: where to
+ * @unused: none
+ *
+ * Walks all memory, a zone at a time with its lock held.
+ *
+ * Context: may sleep.
+ * Return: 0.
+ */
+int fragbed_spb_check_show(struct seq_file *m, void *unused)
+{
+	seq_puts(m, "# node zone broken first\n");
+	return each_zone(m, show_zone_check);
+}
