@@ -117,6 +117,8 @@ static int label_of(char letter)
 {
 	switch (tolower(letter)) {
 	case 'u':
+	case 'v':
+	case 'x':
 		return MIGRATE_UNMOVABLE;
 	case 'r':
 		return MIGRATE_RECLAIMABLE;
@@ -127,24 +129,63 @@ static int label_of(char letter)
 	}
 }
 
-static void draw_block(struct spb_stage *stage, unsigned int at,
+static unsigned long pages_free(char letter)
+{
+	switch (letter) {
+	case '.':
+		return pageblock_nr_pages;
+	case 'v':
+		return pageblock_nr_pages / 2;
+	case 'x':
+		return 0;
+	default:
+		return islower(letter) ? 1UL << STAGE_HOLE : 0;
+	}
+}
+
+/* The block as scenes know them. From now on it is theirs. */
+static struct scene_block *scene_of_block(struct kunit *test, struct spb_stage *stage,
+					  unsigned int at, unsigned int block)
+{
+	struct scene_block *scene = kunit_kzalloc(test, sizeof(*scene), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, scene);
+	scene->pfn = spb_stage_pfn(stage, at, block);
+	scene->page = pfn_to_page(scene->pfn);
+	scene->order = pageblock_order;
+	scene->zone = stage->zone;
+	bitmap_fill(scene->owned, pageblock_nr_pages);
+	bitmap_clear(stage->owned[at], block * pageblock_nr_pages, pageblock_nr_pages);
+	return scene;
+}
+
+static void draw_movable(struct kunit *test, struct spb_stage *stage,
+			 unsigned int at, unsigned int block)
+{
+	unsigned long hole = 1UL << STAGE_HOLE;
+
+	free_owned(stage, at, block * pageblock_nr_pages, hole);
+	scene_plant_movable(test, scene_of_block(test, stage, at, block), hole,
+			    pageblock_nr_pages - hole);
+}
+
+static void draw_block(struct kunit *test, struct spb_stage *stage, unsigned int at,
 		       unsigned int block, char letter)
 {
 	unsigned long pfn = spb_stage_pfn(stage, at, block);
-	unsigned long first = block * pageblock_nr_pages;
 
 	if (letter == 'n')
 		label_block(stage, pfn, MIGRATE_UNMOVABLE);
 	label_block(stage, pfn, label_of(letter));
-	if (letter == '.')
-		free_owned(stage, at, first, pageblock_nr_pages);
-	else if (islower(letter))
-		free_owned(stage, at, first, 1UL << STAGE_HOLE);
+	if (letter == 'l')
+		draw_movable(test, stage, at, block);
+	else
+		free_owned(stage, at, block * pageblock_nr_pages, pages_free(letter));
 }
 
 /* Content first: what is free in a tainted SPB goes to the other pool at once. */
-static void draw_spb(struct spb_stage *stage, unsigned int at, const char *drawing,
-		     bool holes)
+static void draw_spb(struct kunit *test, struct spb_stage *stage, unsigned int at,
+		     const char *drawing, bool holes)
 {
 	unsigned int block;
 	char letter = '.';
@@ -152,9 +193,18 @@ static void draw_spb(struct spb_stage *stage, unsigned int at, const char *drawi
 	for (block = 0; block < SPB_BLOCKS; block++) {
 		if (*drawing)
 			letter = *drawing++;
-		if (holes == (letter == '.' || islower(letter)))
-			draw_block(stage, at, block, letter);
+		if (holes == (pages_free(letter) > 0))
+			draw_block(test, stage, at, block, letter);
 	}
+}
+
+static void free_last(struct spb_stage *stage, unsigned int at, const char *drawing)
+{
+	unsigned int block;
+
+	for (block = 0; block < SPB_BLOCKS && drawing[block]; block++)
+		if (drawing[block] == 'x')
+			free_owned(stage, at, block * pageblock_nr_pages, pageblock_nr_pages);
 }
 
 /**
@@ -185,9 +235,12 @@ struct spb_stage *spb_stage(struct kunit *test, const char *const *drawings,
 		kunit_skip(test, "fewer than %u empty superpageblocks", nr);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, strike_stage, stage));
 	for (at = 0; at < nr; at++) {
-		draw_spb(stage, at, drawings[at], false);
-		draw_spb(stage, at, drawings[at], true);
+		draw_spb(test, stage, at, drawings[at], false);
+		draw_spb(test, stage, at, drawings[at], true);
 	}
+	reach_drain_free_pages();
+	for (at = 0; at < nr; at++)
+		free_last(stage, at, drawings[at]);
 	reach_drain_free_pages();
 	return stage;
 }
@@ -347,16 +400,9 @@ EXPORT_SYMBOL_IF_KUNIT(spb_stage_ask);
 void spb_stage_free(struct kunit *test, struct spb_stage *stage,
 		    struct capture_control *capc)
 {
-	struct scene_block *block = kunit_kzalloc(test, sizeof(*block), GFP_KERNEL);
-	struct scene_free f = { .block = block, .order = pageblock_order, .capc = capc };
+	struct scene_free f = { .block = scene_of_block(test, stage, 0, 0),
+		.order = pageblock_order, .capc = capc };
 
-	KUNIT_ASSERT_NOT_NULL(test, block);
-	block->pfn = spb_stage_pfn(stage, 0, 0);
-	block->page = pfn_to_page(block->pfn);
-	block->order = pageblock_order;
-	block->zone = stage->zone;
-	bitmap_fill(block->owned, pageblock_nr_pages);
-	bitmap_clear(stage->owned[0], 0, pageblock_nr_pages);
 	scene_free(test, &f);
 }
 EXPORT_SYMBOL_IF_KUNIT(spb_stage_free);

@@ -7,6 +7,9 @@
  *   M U R H  movable, unmovable, reclaimable, highatomic block, wholly in use
  *   m u r h  the same, but for one free page of STAGE_HOLE order
  *   n        movable block that hosts unmovable pages, with such a hole
+ *   l        movable block of pages that really can migrate, with such a hole
+ *   v        unmovable block, half of it free
+ *   x        unmovable while the rest is drawn, free when all is done
  */
 #ifndef _MM_FRAGBED_KUNIT_SPB_STAGE_H
 #define _MM_FRAGBED_KUNIT_SPB_STAGE_H

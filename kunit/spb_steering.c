@@ -104,6 +104,12 @@ static const struct steering_row rows[] = {
 	  1, 1, UNMOV, false, true, SPB_SERVED_TAINT },
 	{ "unmovable: claims a clean block where none is free", { "UM", "m" }, UNMOV, 0, 0,
 	  1, NONE, UNMOV, false, true, NONE },
+	{ "unmovable: steals from a clean block of pages in use", { "UM", "MlM" }, UNMOV, 0, 0,
+	  1, 1, MOV, true, true, NONE },
+	{ "unmovable: no page of one that has become clean", { "xmM", "UM" }, UNMOV, 0, NOFRAG,
+	  NONE, NONE, NONE, false, false, SPB_HELD_BACK },
+	{ "unmovable: few: nor then", { "xmM", "UM" }, UNMOV, 0, NOFRAG,
+	  NONE, NONE, NONE, false, false, SPB_HELD_BACK, .few = 8 },
 	{ "unmovable: tainting comes after all else", { ".", "um" }, UNMOV, 0, 0,
 	  1, 0, UNMOV, false, true, NONE },
 	{ "unmovable: and after the other kind", { ".", "rM" }, UNMOV, 0, 0,
@@ -132,6 +138,8 @@ static const struct steering_row rows[] = {
 	  1, 1, MOV, false, true, SPB_SERVED_RESERVE },
 	{ "movable: and then from other types", { "M", "uM" }, MOV, 0, 0,
 	  1, 0, UNMOV, false, true, NONE },
+	{ "movable: a claimed block still holds what cannot move", { "M", "vM" }, MOV,
+	  SCENE_PB(-1), 0, 1, 0, MOV, true, true, NONE },
 	{ "movable, a whole block: above the reserve", { "M", "U.....M" }, MOV,
 	  SCENE_PB(0), NOFRAG, 1, 1, MOV, false, true, SPB_SERVED_ABOVE },
 };
@@ -292,6 +300,115 @@ static void contig_unmovable(struct kunit *test)
 	expect_whole(test, GFP_KERNEL, SPB_TAINTED);
 }
 
+/* --- When no tainted one has anything left ---------------------------------- */
+
+struct pressed_row {
+	const char *name;
+	gfp_t gfp;
+	unsigned int order;
+	bool served;
+	bool taints;
+	unsigned int held_back;		/* at least so often */
+	unsigned int refused;
+};
+
+static const struct pressed_row presseds[] = {
+	{ "plain: after reclaim and compaction", GFP_KERNEL, 0, true, true, 2 },
+	{ "reclaimable: as well", GFP_KERNEL | __GFP_RECLAIMABLE, 0, true, true, 2 },
+	{ "plain, order 3", GFP_KERNEL, 3, true, true, 2 },
+	{ "a page that may fail is served all the same", GFP_KERNEL | __GFP_NORETRY, 0,
+	  true, true, 2 },
+	{ "best effort for more is refused", GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN, 1,
+	  false, false, 2, 1 },
+	{ "atomic: as the last stage", GFP_ATOMIC, 0, true, true, 2 },
+	{ "does not wait: a page", GFP_NOWAIT, 0, true, true, 2 },
+	{ "does not wait: more than that is refused", GFP_NOWAIT, 1, false, false, 2, 1 },
+	{ "as at early boot", GFP_KERNEL & GFP_BOOT_MASK, 0, true, true, 2 },
+	{ "movable", GFP_KERNEL | __GFP_MOVABLE, 0, true, false, 0 },
+	/* last: it leaves a highatomic reserve, which serves who cannot wait */
+	{ "atomic, order 2", GFP_ATOMIC, 2, true, true, 2 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(pressed, presseds, name);
+
+struct pressure {
+	struct spb_zone *spbs;
+	struct list_head taken;
+	unsigned long before[NR_SPB_EVENTS];
+};
+
+static void relieve(void *data)
+{
+	struct pressure *pressure = data;
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, &pressure->taken, lru)
+		__free_page(page);
+	reach_drain_free_pages();
+}
+
+static unsigned long grown(const struct pressure *pressure, enum spb_event event)
+{
+	return pressure->spbs->events[event] - pressure->before[event];
+}
+
+/*
+ * Use up all that may be had without tainting, by the entry that gives up then.
+ * The stage has something that could be evacuated, or nobody would wait.
+ */
+static struct pressure *press(struct kunit *test)
+{
+	static const char *const drawing = "UM";
+	struct pressure *pressure = kunit_kzalloc(test, sizeof(*pressure), GFP_KERNEL);
+	struct spb_stage *stage;
+	struct page *page;
+
+	KUNIT_ASSERT_NOT_NULL(test, pressure);
+	INIT_LIST_HEAD(&pressure->taken);
+	stage = spb_stage(test, &drawing, 1);
+	pressure->spbs = stage->zone->spb;
+	memcpy(pressure->before, pressure->spbs->events, sizeof(pressure->before));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, relieve, pressure));
+	while ((page = alloc_pages_nolock(0, zone_to_nid(stage->zone), 0)))
+		list_add(&page->lru, &pressure->taken);
+	KUNIT_EXPECT_EQ_MSG(test, grown(pressure, SPB_TAINT), 0, "nolock must not taint");
+	KUNIT_EXPECT_GT(test, grown(pressure, SPB_HELD_BACK), 0);
+	memcpy(pressure->before, pressure->spbs->events, sizeof(pressure->before));
+	return pressure;
+}
+
+static void pressed(struct kunit *test)
+{
+	const struct pressed_row *row = test->param_value;
+	struct pressure *pressure = press(test);
+	struct page *page = alloc_pages(row->gfp, row->order);
+
+	KUNIT_EXPECT_EQ_MSG(test, !!page, row->served, "%s: served", row->name);
+	KUNIT_EXPECT_EQ_MSG(test, grown(pressure, SPB_TAINT) > 0, row->taints,
+			    "%s: tainted", row->name);
+	KUNIT_EXPECT_GE_MSG(test, grown(pressure, SPB_HELD_BACK), row->held_back,
+			    "%s: held back", row->name);
+	KUNIT_EXPECT_EQ_MSG(test, grown(pressure, SPB_REFUSED), row->refused,
+			    "%s: refused", row->name);
+	if (page)
+		__free_pages(page, row->order);
+	spb_stage_expect_true(test, scene_zone(), row->name);
+}
+
+/* The bulk entry stops where it would taint; its last resort is a single page. */
+static void pressed_bulk(struct kunit *test)
+{
+	struct page **pages = kunit_kcalloc(test, 64, sizeof(*pages), GFP_KERNEL);
+	unsigned long nr;
+
+	KUNIT_ASSERT_NOT_NULL(test, pages);
+	press(test);
+	nr = alloc_pages_bulk(GFP_KERNEL, 64, pages);
+	KUNIT_EXPECT_EQ(test, nr, 1);
+	while (nr--)
+		__free_page(pages[nr]);
+}
+
 /* --- Who may be refused ----------------------------------------------------- */
 
 struct cheap_row {
@@ -334,6 +451,8 @@ static struct kunit_case spb_steering_cases[] = {
 	KUNIT_CASE_PARAM(least_to_move, contig_gen_params),
 	KUNIT_CASE(contig_movable),
 	KUNIT_CASE(contig_unmovable),
+	KUNIT_CASE_PARAM(pressed, pressed_gen_params),
+	KUNIT_CASE(pressed_bulk),
 	KUNIT_CASE_PARAM(cheap_fallback, cheap_gen_params),
 	{ }
 };

@@ -226,6 +226,19 @@ static inline void spb_relabels_used(struct page *page, int old, int new, int mo
 		spb_took_foreign(page, new, old);
 }
 
+/*
+ * A block was claimed for @type, @page is free in it. The usual way to take a page
+ * from there does not know the pool that movable ones are in now.
+ */
+static inline bool spb_take_claimed(struct zone *zone, struct page *page,
+				    unsigned int order, int type)
+{
+	if (spb_free_list(page, type) == type)
+		return false;
+	spb_take_page(zone, page, order, type);
+	return true;
+}
+
 /* Before the usual search for contiguous memory. */
 static inline struct page *spb_alloc_contig(struct zone *zone,
 					    unsigned long nr_pages, gfp_t gfp)
@@ -317,6 +330,12 @@ static inline struct page *spb_prefer(struct zone *zone, struct page *page,
 static inline void spb_took_foreign(struct page *page, int label, int type) {}
 static inline void spb_relabels_used(struct page *page, int old, int new,
 				     int moved) {}
+
+static inline bool spb_take_claimed(struct zone *zone, struct page *page,
+				    unsigned int order, int type)
+{
+	return false;
+}
 
 static inline struct page *spb_alloc_contig(struct zone *zone,
 					    unsigned long nr_pages, gfp_t gfp)
