@@ -6,11 +6,14 @@
 KDIR ?= /lib/modules/$(shell uname -r)/build
 tools := $(CURDIR)/tools
 
-.PHONY: help run test mutants check harness prepare build print-tree print-kernel \
+.PHONY: help run series test mutants check harness prepare build print-tree print-kernel \
 	modules clean clean-cache
 
 help:
 	@echo 'make run           fragment memory in a Linux 7.2 guest, compact it, print the report'
+	@echo 'make run SCENARIO=superpageblocks'
+	@echo '                   the same workload without and with superpageblocks'
+	@echo 'make series        all patches to the kernel as a series to be mailed'
 	@echo 'make test          KUnit suites, debugfs knobs and the runner itself'
 	@echo 'make test LANE=x86_64, make run LANE=x86_64'
 	@echo '                   the same in QEMU, with NUMA balancing and btrfs'
@@ -33,7 +36,10 @@ help:
 	@echo 'FRAGBED_NO_INSTALL=1         never install packages'
 
 run:
-	@$(tools)/run.sh
+	@$(tools)/run.sh $(SCENARIO)
+
+series:
+	@$(tools)/series.sh
 
 test:
 	@$(tools)/test.sh

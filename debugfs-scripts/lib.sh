@@ -147,7 +147,20 @@ load_module() {
 	at_exit 'module_loaded && unload_module'
 }
 
-unload_module() { rmmod fragbed; }
+# What a script did must not have made the records of superpageblocks wrong.
+spb_records_are_true() {
+	[ -r "$FRAGBED_DIR/spb/check" ] || return 0
+	lib_broken=$(awk '!/^#/ && $3 > 0' "$FRAGBED_DIR/spb/check")
+	[ -n "$lib_broken" ] || return 0
+	say "the records of superpageblocks are wrong: $lib_broken"
+	return 1
+}
+
+unload_module() {
+	lib_records=0
+	spb_records_are_true || lib_records=1
+	rmmod fragbed && return $lib_records
+}
 
 # --- knobs -----------------------------------------------------------------
 

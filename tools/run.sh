@@ -1,16 +1,22 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# run.sh: what "make run" does. The scenario is debugfs-scripts/run.sh; it counts
-# as one test.
+# run.sh [superpageblocks]: what "make run" does. The scenarios are
+# debugfs-scripts/run.sh and run-superpageblocks.sh; each counts as one test.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
+scenario=run
+case ${1:-} in
+'' | --*) ;;
+superpageblocks) scenario='run-superpageblocks' && shift ;;
+*) die "SCENARIO=$1: there is only superpageblocks" ;;
+esac
 rc=0
-"$REPO/debugfs-scripts/run.sh" "$@" || rc=$?
+"$REPO/debugfs-scripts/$scenario.sh" "$@" || rc=$?
 case $rc in
-0) write_counts run 1 0 0 ;;
-4) write_counts run 0 0 1 ;;
-*) write_counts run 0 1 0 ;;
+0) write_counts "$scenario" 1 0 0 ;;
+4) write_counts "$scenario" 0 0 1 ;;
+*) write_counts "$scenario" 0 1 0 ;;
 esac
 exit $rc

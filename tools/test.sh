@@ -18,6 +18,7 @@ parts() {
 		1 suites          suites --all
 		1 numa-uml-numa   script numa uml-numa
 		2 knobs-uml       script knobs uml
+		2 soak-uml-spb    script soak uml-spb
 		2 harness-quick   harness --quick
 	END
 	x86_64) cat <<-'END' ;;

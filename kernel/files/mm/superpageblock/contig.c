@@ -73,6 +73,7 @@ static struct page *try_candidate(struct zone *zone, bool empty, gfp_t gfp)
 	if (!pfn || alloc_contig_frozen_range_noprof(pfn, pfn + SPB_PAGES,
 						     ACR_FLAGS_NONE, gfp))
 		return NULL;
+	spb_count(zone, empty ? SPB_SERVED_EMPTY : SPB_SERVED_EMPTIED);
 	return pfn_to_page(pfn);
 }
 

@@ -69,6 +69,22 @@ struct superpageblock *spb_of(struct zone *zone, const struct page *page)
 }
 EXPORT_SYMBOL_IF_KUNIT(spb_of);
 
+/**
+ * spb_count() - count a decision that was taken without the lock
+ * @zone: zone with SPBs
+ * @event: which
+ *
+ * Context: any but NMI; takes zone->lock.
+ */
+void spb_count(struct zone *zone, enum spb_event event)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&zone->lock, flags);
+	zone->spb->events[event]++;
+	spin_unlock_irqrestore(&zone->lock, flags);
+}
+
 static unsigned int block_of(const struct page *page)
 {
 	return (page_to_pfn(page) >> pageblock_order) & (SPB_BLOCKS - 1);

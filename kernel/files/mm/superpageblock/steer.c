@@ -238,18 +238,6 @@ static struct page *take_steps(const struct spb_request *request,
 	return NULL;
 }
 
-/*
- * A request that would taint is held back only as long as making room in a
- * tainted SPB could help it.
- */
-static bool holds_back(const struct zone *zone, int type,
-		       unsigned int alloc_flags)
-{
-	if (!(alloc_flags & ALLOC_NOFRAGMENT))
-		return false;
-	return type == MIGRATE_MOVABLE || zone->spb->nr_evacuable;
-}
-
 /**
  * __spb_rmqueue() - serve a request that found no free page of its type
  * @zone: zone with SPBs
@@ -271,7 +259,7 @@ struct page *__spb_rmqueue(struct zone *zone, unsigned int order, int type,
 	page = take_steps(&request, movable ? movable_steps : nonmovable_steps);
 	if (page)
 		return page;
-	*held_back = holds_back(zone, type, alloc_flags);
+	*held_back = alloc_flags & ALLOC_NOFRAGMENT;
 	if (*held_back) {
 		if (!movable)
 			zone->spb->events[SPB_HELD_BACK]++;
@@ -328,15 +316,6 @@ static bool could_be_evacuated(const struct zone *zone)
 	return zone && zone->spb && READ_ONCE(zone->spb->nr_evacuable);
 }
 
-static void count_refusal(struct zone *zone)
-{
-	unsigned long flags;
-
-	spin_lock_irqsave(&zone->lock, flags);
-	zone->spb->events[SPB_REFUSED]++;
-	spin_unlock_irqrestore(&zone->lock, flags);
-}
-
 /**
  * spb_may_taint_now() - nothing helped: may the request taint an SPB?
  * @gfp: its flags
@@ -345,7 +324,8 @@ static void count_refusal(struct zone *zone)
  * @ac: the zones it may use, and its type
  *
  * A caller with a cheap fallback has to use that as long as a tainted SPB could
- * be evacuated.
+ * be evacuated. For the others what lies on per-cpu lists is given back first: a
+ * tainted SPB has all its blocks in use only because of those, more often than not.
  *
  * Context: the slow path of an allocation.
  * Return: true if another attempt is worthwhile.
@@ -358,9 +338,11 @@ bool spb_may_taint_now(gfp_t gfp, unsigned int order, unsigned int *alloc_flags,
 	if (!(*alloc_flags & ALLOC_NOFRAGMENT) || ac->migratetype == MIGRATE_MOVABLE)
 		return false;
 	if (spb_has_cheap_fallback(gfp, order) && could_be_evacuated(zone)) {
-		count_refusal(zone);
+		spb_count(zone, SPB_REFUSED);
 		return false;
 	}
+	if (gfp & __GFP_DIRECT_RECLAIM && !(current->flags & PF_MEMALLOC))
+		drain_all_pages(NULL);
 	*alloc_flags &= ~ALLOC_NOFRAGMENT;
 	return true;
 }

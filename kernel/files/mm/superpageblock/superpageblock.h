@@ -55,6 +55,8 @@ enum spb_event {
 	SPB_SERVED_FRAGMENT,	/* movable: a page of a tainted SPB */
 	SPB_SERVED_ABOVE,	/* a block of a tainted SPB above its reserve */
 	SPB_SERVED_RESERVE,	/* a block of the reserve */
+	SPB_SERVED_EMPTY,	/* gigantic: an empty SPB */
+	SPB_SERVED_EMPTIED,	/* the clean SPB with least to move */
 	SPB_HELD_BACK,		/* non-movable: may not taint yet */
 	SPB_REFUSED,		/* told to use the cheap fallback */
 	SPB_TAINT,		/* an SPB became tainted */
@@ -117,6 +119,7 @@ static inline void clear_pageblock_foreign(const struct page *page)
 /* index.c */
 void spb_zone_init(struct zone *zone);
 struct superpageblock *spb_of(struct zone *zone, const struct page *page);
+void spb_count(struct zone *zone, enum spb_event event);
 struct spb_fill spb_fill_of(const struct superpageblock *spb);
 void __spb_blocks_changed(struct zone *zone, struct page *page,
 			  unsigned int order, bool free);

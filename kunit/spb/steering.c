@@ -10,8 +10,8 @@
 #include <linux/gfp.h>
 #include <linux/module.h>
 
-#include "../../internal.h"
-#include "spb_stage.h"
+#include "../../../internal.h"
+#include "stage.h"
 
 #define UNMOV	MIGRATE_UNMOVABLE
 #define MOV	MIGRATE_MOVABLE
@@ -84,15 +84,15 @@ static const struct steering_row rows[] = {
 	  1, 2, UNMOV, false, true, SPB_SERVED_BLOCK, .few = 1 },
 	{ "unmovable: one more than few", { ".", "rmM" }, UNMOV, 0, NOFRAG,
 	  1, 1, UNMOV, false, true, SPB_SERVED_CLAIM, .few = 9 },
-	/* then nothing, as long as a tainted one could be evacuated */
+	/* then nothing, as long as the request may not taint */
 	{ "unmovable: held back", { ".", "m", "UM" }, UNMOV, 0, NOFRAG,
 	  NONE, NONE, NONE, false, false, SPB_HELD_BACK },
 	{ "reclaimable: held back", { ".", "m", "UM" }, RECL, 0, NOFRAG,
 	  NONE, NONE, NONE, false, false, SPB_HELD_BACK },
 	{ "unmovable, a whole block: held back", { ".", "Um" }, UNMOV, SCENE_PB(0), NOFRAG,
 	  NONE, NONE, NONE, false, false, SPB_HELD_BACK },
-	{ "unmovable: not held back if nothing could move", { "M.", "U", "." }, UNMOV, 0,
-	  NOFRAG, 2, 0, UNMOV, false, true, SPB_SERVED_TAINT },
+	{ "unmovable: held back with nothing to move, too", { "M.", "U", "." }, UNMOV, 0,
+	  NOFRAG, NONE, NONE, NONE, false, false, SPB_HELD_BACK },
 	/* and then it taints: an empty one, else a clean one */
 	{ "unmovable: taints an empty one", { "M.", "UM", "." }, UNMOV, 0, 0,
 	  2, 0, UNMOV, false, true, SPB_SERVED_TAINT },
@@ -275,6 +275,7 @@ static void expect_whole(struct kunit *test, gfp_t gfp, enum spb_category then)
 {
 	struct zone *zone = scene_zone();
 	int first = spb_pick(&zone->spb->index, SPB_PICK_WHOLE);
+	unsigned long before = spb_event_count(zone, SPB_SERVED_EMPTY);
 	struct page *page;
 
 	KUNIT_ASSERT_GE(test, first, 0);
@@ -282,6 +283,7 @@ static void expect_whole(struct kunit *test, gfp_t gfp, enum spb_category then)
 	KUNIT_ASSERT_NOT_NULL(test, page);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, give_back, page));
 	KUNIT_EXPECT_EQ(test, page_to_pfn(page) >> SPB_ORDER, zone->spb->first + first);
+	KUNIT_EXPECT_EQ(test, spb_event_count(zone, SPB_SERVED_EMPTY) - before, 1);
 	KUNIT_EXPECT_EQ(test, spb_category_of(page), then);
 	spb_stage_expect_true(test, zone, "taken whole");
 	kunit_release_action(test, give_back, page);

@@ -5,10 +5,11 @@
 #include <linux/ctype.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/slab.h>
 
-#include "../../internal.h"
-#include "spb_stage.h"
+#include "../../../internal.h"
+#include "stage.h"
 
 #define SPB_PAGES (1UL << SPB_ORDER)
 
@@ -406,3 +407,7 @@ void spb_stage_free(struct kunit *test, struct spb_stage *stage,
 	scene_free(test, &f);
 }
 EXPORT_SYMBOL_IF_KUNIT(spb_stage_free);
+
+MODULE_DESCRIPTION("stages for the KUnit suites of superpageblocks");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");

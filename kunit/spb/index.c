@@ -7,8 +7,8 @@
 #include <linux/gfp.h>
 #include <linux/module.h>
 
-#include "../../internal.h"
-#include "spb_stage.h"
+#include "../../../internal.h"
+#include "stage.h"
 
 #define UNMOV	MIGRATE_UNMOVABLE
 #define MOV	MIGRATE_MOVABLE
@@ -199,6 +199,27 @@ static void index_labels_after_untaint(struct kunit *test)
 	spb_stage_expect_true(test, stage->zone, "untainted");
 }
 
+/* But a label that means something of its own stays. */
+static void index_cma_after_untaint(struct kunit *test)
+{
+	static const char *const drawing = "MU.";
+	struct spb_stage *stage = spb_stage(test, &drawing, 1);
+	struct page *page = pfn_to_page(spb_stage_pfn(stage, 0, 0));
+	unsigned long pfn = spb_stage_pfn(stage, 0, 1);
+	unsigned long i;
+
+	reach_set_pageblock_type(stage->zone, page, MIGRATE_CMA);
+	free_block(stage);
+	for (i = 0; i < pageblock_nr_pages; i++) {
+		__clear_bit(pageblock_nr_pages + i, stage->owned[0]);
+		__free_page(pfn_to_page(pfn + i));
+	}
+	reach_drain_free_pages();
+	KUNIT_EXPECT_EQ(test, spb_category_of(page), SPB_EMPTY);
+	KUNIT_EXPECT_EQ(test, reach_pageblock_type(page), MIGRATE_CMA);
+	spb_stage_expect_true(test, stage->zone, "untainted");
+}
+
 /* --- The live zone, whatever it does ---------------------------------------- */
 
 struct load_row {
@@ -282,6 +303,7 @@ static struct kunit_case spb_index_cases[] = {
 	KUNIT_CASE_PARAM(index_state, state_gen_params),
 	KUNIT_CASE_PARAM(index_change, change_gen_params),
 	KUNIT_CASE(index_labels_after_untaint),
+	KUNIT_CASE(index_cma_after_untaint),
 	KUNIT_CASE_PARAM(index_load, load_gen_params),
 	KUNIT_CASE(index_bulk),
 	{ }

@@ -17,8 +17,8 @@
 #include <kunit/test.h>
 #include <linux/superpageblock.h>
 
-#include "scene.h"
-#include "../../superpageblock/superpageblock.h"
+#include "../scene.h"
+#include "../../../superpageblock/superpageblock.h"
 
 #define STAGE_HOLE	3	/* order of the free page */
 #define STAGE_SPBS	4	/* most SPBs of a drawing */

@@ -1,0 +1,26 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Runs mix_memory.py in a guest and leaves what it counted in $FRAGBED_OUT/mix.json.
+# With superpageblocks the kernel's records are compared with its pages, too.
+#
+# Choices: FRAGBED_JOB_ROUNDS=12 FRAGBED_JOB_SEED=1 FRAGBED_JOB_CHUNK_KB=16384
+#
+# Exit: 0 done, 1 failed, 4 requirement missing.
+
+. "$(dirname "$0")/lib.sh"
+
+need test "$(id -u)" = 0 -- "must be root"
+need test -f "${FRAGBED_MODULE:-}" -- "FRAGBED_MODULE names no fragbed.ko"
+need which python3 -- "python3 is missing"
+check_needs
+log_mark
+load_module || exit 1
+status=0
+python3 "$(dirname "$0")/mix_memory.py" "${FRAGBED_OUT:?}/mix.json" \
+	--rounds "${FRAGBED_JOB_ROUNDS:-12}" --seed "${FRAGBED_JOB_SEED:-1}" \
+	--chunk-kb "${FRAGBED_JOB_CHUNK_KB:-16384}" || status=1
+have_feature spb && cat "$FRAGBED_DIR/spb/events" >"$FRAGBED_OUT/events" && cat "$FRAGBED_DIR/spb/table" >"$FRAGBED_OUT/table"
+unload_module || status=1
+log_check || status=1
+exit $status

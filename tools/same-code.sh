@@ -1,0 +1,58 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# same-code.sh: does mm/page_alloc.o come out the same with our superpageblock patches
+# and CONFIG_SUPERPAGEBLOCK off as without the patches? Compares the disassembly of
+# every function, in the lane uml. Line numbers, which WARN() puts into the code, are
+# taken out by compiling both with -D__LINE__=0.
+#
+# Exit: 0 the same, 1 a function differs.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+# The kernel's folder as it would be without superpageblocks.
+kernel_without() {
+	cp -r "$KERNEL_DIR" "$1"
+	sed -i '/superpageblock/d' "$1/patches/series"
+	rm -rf "$1/files/mm/superpageblock" "$1/files/include/linux/superpageblock.h" \
+		"$1/files/include/trace/events/superpageblock.h"
+}
+
+# object KERNEL-DIR FILE
+object() {
+	local tree build
+	tree=$(FRAGBED_KERNEL_DIR=$1 "$TOOLS/prepare.sh")
+	build=$CACHE/build/$(basename "$(dirname "$tree")")/uml
+	rm -f "$build/mm/page_alloc.o"
+	make -C "$tree" ARCH=um O="$build" -j"$JOBS" --no-print-directory \
+		KCFLAGS='-Wno-builtin-macro-redefined -D__LINE__=0' mm/page_alloc.o >"$2.log" 2>&1 ||
+		die "mm/page_alloc.o does not build: $(tail -n 5 "$2.log")"
+	cp "$build/mm/page_alloc.o" "$2"
+	rm -f "$build/mm/page_alloc.o"
+}
+
+# One line an instruction, without addresses of its own.
+disassembly() {
+	objdump -dr --no-show-raw-insn "$1" | sed -E '
+		/^[0-9a-f]+ </{s/^[0-9a-f]+ //;b}
+		s/^ *[0-9a-f]+:[ \t]*//
+		s/\b[0-9a-f]+ (<[^>]*>)/\1/
+		/^[^\t]*file format/d'
+}
+
+"$TOOLS/build.sh" uml >/dev/null
+make_run_folder
+kernel_without "$run/without"
+object "$KERNEL_DIR" "$run/with.o"
+object "$run/without" "$run/without.o"
+"$TOOLS/prepare.sh" >/dev/null
+for name in with without; do
+	disassembly "$run/$name.o" >"$run/$name.txt"
+done
+functions=$(grep -c '^<.*>:$' "$run/with.txt")
+if ! diff -u "$run/without.txt" "$run/with.txt" >"$run/diff"; then
+	head -n 60 "$run/diff"
+	die "mm/page_alloc.o differs with the option off: $(grep -c '^[-+]' "$run/diff") lines"
+fi
+printf 'mm/page_alloc.o: %s functions, %s lines of disassembly, the same with the option off as without the patches\n' \
+	"$functions" "$(wc -l <"$run/with.txt")"
