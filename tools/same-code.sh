@@ -35,12 +35,13 @@ object() {
 disassembly() {
 	objdump -dr --no-show-raw-insn "$1" | sed -E '
 		/^[0-9a-f]+ </{s/^[0-9a-f]+ //;b}
-		s/^ *[0-9a-f]+:[ \t]*//
+		s/^[ \t]*[0-9a-f]+:[ \t]*//
 		s/\b[0-9a-f]+ (<[^>]*>)/\1/
 		/^[^\t]*file format/d'
 }
 
-"$TOOLS/build.sh" uml >/dev/null
+build=$CACHE/build/$(basename "$(dirname "$("$TOOLS/prepare.sh")")")/uml
+[ -f "$build/.config" ] || "$TOOLS/build.sh" uml >/dev/null
 make_run_folder
 kernel_without "$run/without"
 object "$KERNEL_DIR" "$run/with.o"
@@ -52,7 +53,7 @@ done
 functions=$(grep -c '^<.*>:$' "$run/with.txt")
 if ! diff -u "$run/without.txt" "$run/with.txt" >"$run/diff"; then
 	head -n 60 "$run/diff"
-	die "mm/page_alloc.o differs with the option off: $(grep -c '^[-+]' "$run/diff") lines"
+	die "mm/page_alloc.o differs with the option off: $(grep -c "^[-+]" "$run/diff") lines"
 fi
 printf 'mm/page_alloc.o: %s functions, %s lines of disassembly, the same with the option off as without the patches\n' \
 	"$functions" "$(wc -l <"$run/with.txt")"

@@ -239,18 +239,29 @@ static struct page *take_steps(const struct spb_request *request,
 }
 
 /**
+ * spb_holds_back() - must this request wait rather than mix content?
+ * @zone: the zone
+ * @alloc_flags: ALLOC_* of the request
+ *
+ * Context: zone->lock held.
+ */
+bool spb_holds_back(const struct zone *zone, unsigned int alloc_flags)
+{
+	return zone->spb && alloc_flags & ALLOC_NOFRAGMENT;
+}
+
+/**
  * __spb_rmqueue() - serve a request that found no free page of its type
  * @zone: zone with SPBs
  * @order: order asked for
  * @type: migratetype asked for, one with fallbacks
  * @alloc_flags: ALLOC_* of the request
- * @held_back: set if the usual fallbacks must not be tried either
  *
  * Context: zone->lock held.
  * Return: the page, off its list, or NULL.
  */
 struct page *__spb_rmqueue(struct zone *zone, unsigned int order, int type,
-			   unsigned int alloc_flags, bool *held_back)
+			   unsigned int alloc_flags)
 {
 	const struct spb_request request = { zone, order, type };
 	bool movable = type == MIGRATE_MOVABLE;
@@ -259,8 +270,7 @@ struct page *__spb_rmqueue(struct zone *zone, unsigned int order, int type,
 	page = take_steps(&request, movable ? movable_steps : nonmovable_steps);
 	if (page)
 		return page;
-	*held_back = alloc_flags & ALLOC_NOFRAGMENT;
-	if (*held_back) {
+	if (spb_holds_back(zone, alloc_flags)) {
 		if (!movable)
 			zone->spb->events[SPB_HELD_BACK]++;
 		return NULL;

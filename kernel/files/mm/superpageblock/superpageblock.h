@@ -6,6 +6,7 @@
 #ifndef _MM_SUPERPAGEBLOCK_H
 #define _MM_SUPERPAGEBLOCK_H
 
+#include <linux/gfp.h>
 #include <linux/mmzone.h>
 #include <linux/pageblock-flags.h>
 
@@ -132,7 +133,7 @@ void spb_change_pool(struct zone *zone, struct superpageblock *spb);
 
 /* steer.c */
 struct page *__spb_rmqueue(struct zone *zone, unsigned int order, int type,
-			   unsigned int alloc_flags, bool *held_back);
+			   unsigned int alloc_flags);
 struct page *__spb_prefer(struct zone *zone, struct page *page,
 			  unsigned int order, unsigned int *high);
 unsigned int spb_nr_in_zone(const struct zone *zone);
@@ -182,24 +183,22 @@ static inline int spb_free_list(const struct page *page, int label)
 	return label;
 }
 
-static inline bool spb_tainted_list_empty(const struct free_area *area, int label)
+static inline bool spb_free_area_empty(struct free_area *area, int label)
 {
-	return label != MIGRATE_MOVABLE ||
-	       list_empty(&area->free_list[FREE_LIST_TAINTED]);
+	return list_empty(&area->free_list[label]) &&
+	       (label != MIGRATE_MOVABLE ||
+		list_empty(&area->free_list[FREE_LIST_TAINTED]));
 }
 
-/*
- * spb_rmqueue() - what comes between an own free page and the usual fallbacks,
- * which must not be tried if @held_back. zone->lock held.
- */
+/* What comes between an own free page and the usual fallbacks: zone->lock held. */
 static inline struct page *spb_rmqueue(struct zone *zone, unsigned int order,
-				       int type, unsigned int alloc_flags,
-				       bool *held_back)
+				       int type, unsigned int alloc_flags)
 {
-	*held_back = false;
-	return zone->spb ? __spb_rmqueue(zone, order, type, alloc_flags, held_back) :
-			   NULL;
+	return zone->spb ? __spb_rmqueue(zone, order, type, alloc_flags) : NULL;
 }
+
+/* The usual fallbacks mix content, so they are for requests that may do that. */
+bool spb_holds_back(const struct zone *zone, unsigned int alloc_flags);
 
 /* The first free page of a list is not the best for a new movable block. */
 static inline struct page *spb_prefer(struct zone *zone, struct page *page,
@@ -270,6 +269,11 @@ static inline bool spb_avoids_tainting(int type)
 	return type != MIGRATE_MOVABLE;
 }
 
+static inline bool spb_gfp_avoids_tainting(gfp_t gfp)
+{
+	return spb_avoids_tainting(gfp_migratetype(gfp));
+}
+
 /* Fallbacks find movable pages of both pools. */
 static inline struct page *spb_fallback_page(struct free_area *area, int label)
 {
@@ -310,25 +314,16 @@ static inline int spb_free_list(const struct page *page, int label)
 	return label;
 }
 
-static inline bool spb_tainted_list_empty(const struct free_area *area, int label)
+static inline bool spb_free_area_empty(struct free_area *area, int label)
 {
-	return true;
+	return list_empty(&area->free_list[label]);
 }
 
-static inline struct page *spb_rmqueue(struct zone *zone, unsigned int order,
-				       int type, unsigned int alloc_flags,
-				       bool *held_back)
-{
-	*held_back = false;
-	return NULL;
-}
-
-static inline struct page *spb_prefer(struct zone *zone, struct page *page,
-				      unsigned int order, int label,
-				      unsigned int *high)
-{
-	return page;
-}
+/* Macros where an address is passed, which would be seen in the code. */
+#define spb_rmqueue(zone, order, type, alloc_flags) NULL
+#define spb_holds_back(zone, alloc_flags) false
+#define spb_prefer(zone, page, order, label, high) (page)
+#define spb_may_taint_now(gfp, order, alloc_flags, ac) false
 
 static inline void spb_took_foreign(struct page *page, int label, int type) {}
 static inline void spb_relabels_used(struct page *page, int old, int new,
@@ -359,9 +354,7 @@ static inline bool spb_avoids_tainting(int type)
 	return false;
 }
 
-static inline bool spb_may_taint_now(gfp_t gfp, unsigned int order,
-				     unsigned int *alloc_flags,
-				     const struct alloc_context *ac)
+static inline bool spb_gfp_avoids_tainting(gfp_t gfp)
 {
 	return false;
 }
