@@ -37,6 +37,7 @@ disassembly() {
 		/^[0-9a-f]+ </{s/^[0-9a-f]+ //;b}
 		s/^[ \t]*[0-9a-f]+:[ \t]*//
 		s/\b[0-9a-f]+ (<[^>]*>)/\1/
+		s/\.text\+0x[0-9a-f]+/.text/
 		/^[^\t]*file format/d'
 }
 

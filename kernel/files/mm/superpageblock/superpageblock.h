@@ -302,79 +302,31 @@ static inline unsigned long spb_count_tainted_list(struct free_area *area,
 
 #else /* CONFIG_SUPERPAGEBLOCK */
 
-static inline void spb_zone_init(struct zone *zone) {}
-static inline void spb_blocks_changed(struct zone *zone, struct page *page,
-				      unsigned int order, bool free) {}
-static inline void spb_label_changed(struct page *page) {}
-static inline void spb_went_offline(struct zone *zone, struct page *page,
-				    unsigned int order) {}
-
-static inline int spb_free_list(const struct page *page, int label)
-{
-	return label;
-}
-
-static inline bool spb_free_area_empty(struct free_area *area, int label)
-{
-	return list_empty(&area->free_list[label]);
-}
-
-/* Macros where an address is passed, which would be seen in the code. */
+/*
+ * Macros, not functions: the code of the allocator is to be the very same as
+ * without the calls, down to the choice of registers.
+ */
+#define spb_zone_init(zone) do { } while (0)
+#define spb_blocks_changed(zone, page, order, free) do { } while (0)
+#define spb_label_changed(page) do { } while (0)
+#define spb_went_offline(zone, page, order) do { } while (0)
+#define spb_took_foreign(page, label, type) do { } while (0)
+#define spb_relabels_used(page, old, new, moved) do { } while (0)
+#define spb_took_range(start, end, gfp, cma) do { } while (0)
 #define spb_rmqueue(zone, order, type, alloc_flags) NULL
 #define spb_holds_back(zone, alloc_flags) false
 #define spb_prefer(zone, page, order, label, high) (page)
 #define spb_may_taint_now(gfp, order, alloc_flags, ac) false
-
-static inline void spb_took_foreign(struct page *page, int label, int type) {}
-static inline void spb_relabels_used(struct page *page, int old, int new,
-				     int moved) {}
-
-static inline bool spb_take_claimed(struct zone *zone, struct page *page,
-				    unsigned int order, int type)
-{
-	return false;
-}
-
-static inline struct page *spb_alloc_contig(struct zone *zone,
-					    unsigned long nr_pages, gfp_t gfp)
-{
-	return NULL;
-}
-
-static inline void spb_took_range(unsigned long start, unsigned long end,
-				  gfp_t gfp, bool cma) {}
-
-static inline bool spb_forbids_capture(const struct page *page, int label, int type)
-{
-	return false;
-}
-
-static inline bool spb_avoids_tainting(int type)
-{
-	return false;
-}
-
-static inline bool spb_gfp_avoids_tainting(gfp_t gfp)
-{
-	return false;
-}
-
-static inline struct page *spb_fallback_page(struct free_area *area, int label)
-{
-	return list_first_entry_or_null(&area->free_list[label], struct page,
-					buddy_list);
-}
-
-static inline struct list_head *spb_movable_list(struct free_area *area)
-{
-	return &area->free_list[MIGRATE_MOVABLE];
-}
-
-static inline unsigned long spb_count_tainted_list(struct free_area *area,
-						   int label)
-{
-	return 0;
-}
+#define spb_take_claimed(zone, page, order, type) false
+#define spb_alloc_contig(zone, nr_pages, gfp) NULL
+#define spb_forbids_capture(page, label, type) false
+#define spb_avoids_tainting(type) false
+#define spb_gfp_avoids_tainting(gfp) false
+#define spb_free_list(page, label) (label)
+#define spb_free_area_empty(area, label) list_empty(&(area)->free_list[label])
+#define spb_movable_list(area) (&(area)->free_list[MIGRATE_MOVABLE])
+#define spb_count_tainted_list(area, label) 0
+#define spb_fallback_page(area, label) get_page_from_free_area(area, label)
 
 #endif /* CONFIG_SUPERPAGEBLOCK */
 
