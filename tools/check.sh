@@ -44,7 +44,8 @@ is_shell() {
 #   FILE_PATH_CHANGES        the files are new to a tree without our MAINTAINERS entry
 #   EMBEDDED_FILENAME        false alarm on names of suites in comments
 #   LINUX_VERSION_CODE       the module has to build on several kernels
-CHECKPATCH_IGNORE=FILE_PATH_CHANGES,EMBEDDED_FILENAME,LINUX_VERSION_CODE
+#   MACRO_ARG_UNUSED         hooks are macros when their option is off
+CHECKPATCH_IGNORE=FILE_PATH_CHANGES,EMBEDDED_FILENAME,LINUX_VERSION_CODE,MACRO_ARG_UNUSED
 
 checkpatch() {
 	"$TREE/scripts/checkpatch.pl" --strict --quiet --no-summary --max-line-length=100 \

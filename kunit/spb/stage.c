@@ -11,7 +11,7 @@
 #include "../../../internal.h"
 #include "stage.h"
 
-#define SPB_PAGES (1UL << SPB_ORDER)
+#define SPB_PAGES BIT(SPB_ORDER)
 
 /**
  * spb_stage_pfn() - where a pageblock of the stage begins

@@ -6,7 +6,7 @@
 
 #include "../internal.h"
 
-#define SPB_PAGES (1UL << SPB_ORDER)
+#define SPB_PAGES BIT(SPB_ORDER)
 
 /* Of the SPBs in a bucket that are whole, the one with most free blocks. */
 static int emptiest_in_bucket(const struct spb_zone *spbs, enum spb_bucket bucket)
