@@ -5,9 +5,11 @@
 # chunks are mapped and unmapped all the time, while files and pipes are made, some
 # of which stay. After each round it counts how many chunks of physical memory of
 # the size of a superpageblock hold something that cannot move, from the facts in
-# fragbed's map, which are the same on all kernels.
+# fragbed's map, which are the same on all kernels. How much that is gets looked at
+# all the time: what cannot move stays where it was put when there was most of it.
 #
 #   mix_memory.py FILE [--chunk-kb N] [--rounds N] [--seed N] [--percent N]
+#                 [--files N] [--pipes N]
 #
 # FILE gets a JSON object: the choices and a list of rounds.
 import argparse
@@ -33,13 +35,15 @@ def meminfo(name):
 class Mixture:
     """What the workload holds. Kernel memory is made by the way, as by any program."""
 
-    def __init__(self, seed, room, folder):
-        self.random = random.Random(seed)
+    def __init__(self, args, room, folder):
+        self.random = random.Random(args.seed)
+        self.files_a_step, self.most_pipes = args.files, args.pipes
         self.room = room
         self.folder = folder
         self.chunks = []
         self.pipes = []
         self.files = 0
+        self.peak = 0
 
     def map_chunk(self):
         chunk = mmap.mmap(-1, CHUNK)
@@ -81,13 +85,15 @@ class Mixture:
         for _ in range(8):
             if len(self.chunks) * CHUNK < self.room:
                 self.map_chunk()
-        self.make_files(12)
-        if len(self.pipes) < 200:
+        self.make_files(self.files_a_step)
+        if len(self.pipes) < self.most_pipes:
             self.fill_pipe()
 
     def fill(self):
         while len(self.chunks) * CHUNK < self.room:
             self.step()
+            if len(self.chunks) % 64 == 0:
+                self.peak = max(self.peak, immovable(read_map())[0])
 
     def drain(self):
         self.unmap_chunks(len(self.chunks) // 3)
@@ -96,9 +102,7 @@ class Mixture:
 
 
 def read_map():
-    """Rows of the map after per-cpu lists were emptied; the header names the fields."""
-    with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as file:
-        file.write("1")
+    """The header names the fields."""
     rows, names = [], []
     with open(f"{FRAGBED}/map", encoding="ascii") as file:
         for line in file:
@@ -109,17 +113,27 @@ def read_map():
     return rows
 
 
-def count_chunks(number):
-    rows = read_map()
+def immovable(rows):
+    """Pages that cannot move, and in each chunk. The kernel's image cannot either,
+    and takes room where it lies."""
     stuck = [row["unmovable"] + row["reclaimable"] for row in rows]
+    image = sum(row["reserved"] for row, nr in zip(rows, stuck) if nr)
+    return sum(stuck) + image, stuck
+
+
+def count_chunks(number, peak):
+    rows = read_map()
+    now, stuck = immovable(rows)
+    peak = max(peak, now)
     pages = max(row["pages"] for row in rows)
     return {
         "round": number,
         "chunks": len(rows),
         "tainted": sum(bool(nr) for nr in stuck),
-        "tainted_whole": sum(nr > 0 and not row["reserved"] for row, nr in zip(rows, stuck)),
-        "least": -(-sum(stuck) // pages),
-        "nonmovable_pages": sum(stuck),
+        "least": -(-peak // pages),
+        "least_now": -(-now // pages),
+        "immovable_pages": now,
+        "peak_pages": peak,
         "free_pages": sum(row["free"] for row in rows),
         "movable_pages": sum(row["movable"] for row in rows),
         "map": "".join(letter(row, nr) for row, nr in zip(rows, stuck)),
@@ -139,17 +153,19 @@ def main():
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--percent", type=int, default=55, help="of memory, mapped at most")
+    parser.add_argument("--files", type=int, default=60, help="made with each 2 MiB mapped")
+    parser.add_argument("--pipes", type=int, default=400, help="filled and open at most")
     args = parser.parse_args()
 
     with open(f"{FRAGBED}/map_chunk", "w", encoding="ascii") as file:
         file.write(str(args.chunk_kb))
     room = meminfo("MemTotal") * args.percent // 100
     with tempfile.TemporaryDirectory() as folder:
-        mixture = Mixture(args.seed, room, folder)
-        rounds = [count_chunks(0)]
+        mixture = Mixture(args, room, folder)
+        rounds = [count_chunks(0, 0)]
         for number in range(1, args.rounds + 1):
             mixture.fill()
-            rounds.append(count_chunks(number))
+            rounds.append(count_chunks(number, mixture.peak))
             mixture.drain()
             last = rounds[-1]
             print(f"# round {number}: {last['tainted']} of {last['chunks']} chunks tainted, "

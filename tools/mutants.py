@@ -18,18 +18,19 @@
 #   args = "page_owner=on"      (optional) for the kernel when it runs the script
 #
 # A mutant that no suite notices is a failure. So is one that does not apply or
-# build. --restore TREE takes back what a killed run left behind.
+# build. One stream per CPU works on the mutants, each in a mount namespace of its
+# own where overlays lie over the tree and the builds: the real ones never change.
 import argparse
 import contextlib
 import ctypes
 import fcntl
 import fnmatch
-import hashlib
 import json
 import os
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -47,6 +48,8 @@ LANES = ("uml-small-blocks", "uml")
 SUITES = {"uml-spb": "fragbed_spb_*"}
 KEYS = {"id", "rule", "file", "function", "from", "to"}
 OPTIONAL_KEYS = {"nth", "lane", "script", "args"}
+# How a mutant's number goes through the queue.
+TICKET = struct.Struct("I")
 
 
 def say(text):
@@ -55,47 +58,6 @@ def say(text):
 
 class DoesNotApply(Exception):
     pass
-
-
-class Journal:
-    """Keeps the original of the one file that is changed at a time.
-
-    It is complete when the name is there: the original is stored first and the
-    file changed last, so any kill in between can be undone.
-    """
-
-    def __init__(self, tree):
-        self.tree = tree
-        self.folder = os.path.join(tree, ".fragbed-mutant")
-        self.original = os.path.join(self.folder, "original")
-        self.name = os.path.join(self.folder, "name")
-
-    def begin(self, file):
-        os.makedirs(self.folder, exist_ok=True)
-        shutil.copyfile(os.path.join(self.tree, file), self.original)
-        replace(self.name, file)
-
-    def restore(self):
-        """With a new time: the object files were built from the mutant."""
-        if os.path.exists(self.name):
-            with open(self.name) as file:
-                target = os.path.join(self.tree, file.read())
-            with open(self.original, encoding="utf-8") as file:
-                replace(target, file.read())
-            os.remove(self.name)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def replace(path, text):
-    """All or nothing, with the old file's mode."""
-    temp = path + ".fragbed-new"
-    with open(temp, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    if os.path.exists(path):
-        shutil.copymode(path, temp)
-    os.rename(temp, path)
 
 
 def function_spans(text, function):
@@ -147,42 +109,21 @@ def _die_with_parent():
 
 
 class Bench:
-    """The prepared tree with its builds, locked for this process."""
+    """The prepared tree with its builds, as this process sees them."""
 
-    def __init__(self, out):
-        self.tree = self.answer("prepare.sh")
-        self.key = os.path.basename(os.path.dirname(self.tree))
-        self.cache = self.tree.split("/trees/")[0]
-        self.out = out
-        self.journal = Journal(self.tree)
-        self.lock = self.take_lock()
+    def __init__(self, tree, out, lock):
+        self.tree, self.out, self.lock = tree, out, lock
+        self.key = os.path.basename(os.path.dirname(tree))
+        self.cache = tree.split("/trees/")[0]
 
-    def answer(self, tool, *args):
-        done = subprocess.run([os.path.join(TOOLS, tool), *args], stdout=subprocess.PIPE, text=True)
-        if done.returncode:
-            sys.exit(done.returncode)
-        return done.stdout.strip()
-
-    def take_lock(self):
-        path = os.path.join(self.cache, "locks", self.key)
-        lock = open(path, "w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say(f"another run is working on {self.key}; waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        os.environ["FRAGBED_LOCKS"] = os.environ.get("FRAGBED_LOCKS", "") + " " + path
-        return lock
+    def folders(self):
+        return [os.path.join(self.cache, name, self.key) for name in ("trees", "build")]
 
     def build_folder(self, lane):
         return os.path.join(self.cache, "build", self.key, lanes.LANES[lane].build)
 
     def make(self, lane):
-        """Rebuilds the lane's kernel; returns what the compiler said or None.
-
-        make and its children hold the lock as well: should this process be
-        killed, nobody touches the tree before the last compiler has ended.
-        """
+        """Rebuilds the lane's kernel; returns what the compiler said or None."""
         kernel = lanes.LANES[lane]
         command = ["make", "-C", self.tree, "ARCH=" + kernel.arch, "O=" + self.build_folder(lane),
                    f"-j{os.cpu_count()}", os.path.basename(kernel.image)]
@@ -190,7 +131,7 @@ class Bench:
             command.append("LLVM=" + os.environ["LLVM"])
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                    stderr=subprocess.PIPE, text=True, start_new_session=True,
-                                   pass_fds=(self.lock.fileno(),), preexec_fn=_die_with_parent)
+                                   preexec_fn=_die_with_parent)
         try:
             _, errors = process.communicate()
         except BaseException:
@@ -204,16 +145,11 @@ class Bench:
     def kernel(self, lane):
         """The lane's kernel and the module, which no mutant changes, in a private
         folder, named as the shell tools do it."""
-        runs = os.path.join(self.cache, "run")
-        os.makedirs(runs, exist_ok=True)
-        folder = tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=runs)
-        try:
+        with private_folder(self.cache) as folder:
             shutil.copy(os.path.join(self.build_folder(lane), lanes.LANES[lane].image),
                         os.path.join(folder, "linux"))
             shutil.copy(os.path.join(self.build_folder(lane), "fragbed", "fragbed.ko"), folder)
             yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
     def run(self, lane, limit, expected=None):
         with self.kernel(lane) as folder:
@@ -231,6 +167,41 @@ class Bench:
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         failed = re.search(r"^not ok \d+ - (.*)$", done.stdout, re.M)
         return done.returncode, failed[1] if failed else ""
+
+
+@contextlib.contextmanager
+def private_folder(cache):
+    """Named as the shell tools do it, who clean up after the dead."""
+    runs = os.path.join(cache, "run")
+    os.makedirs(runs, exist_ok=True)
+    folder = tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=runs)
+    try:
+        yield folder
+    finally:
+        # An overlay leaves a folder that not even its owner may read.
+        subprocess.run(["chmod", "-R", "u+rwx", folder], stderr=subprocess.DEVNULL)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def answer(tool, *args):
+    done = subprocess.run([os.path.join(TOOLS, tool), *args], stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        sys.exit(done.returncode)
+    return done.stdout.strip()
+
+
+def take_lock(tree):
+    """Nobody else builds meanwhile: the overlays want the files below to stay."""
+    cache, key = tree.split("/trees/")[0], os.path.basename(os.path.dirname(tree))
+    path = os.path.join(cache, "locks", key)
+    lock = open(path, "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say(f"another run is working on {key}; waiting for it")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    os.environ["FRAGBED_LOCKS"] = os.environ.get("FRAGBED_LOCKS", "") + " " + path
+    return lock
 
 
 def clean_suites(bench, lane):
@@ -253,18 +224,19 @@ def clean_script(bench, lane, script, args):
     if code:
         sys.exit(f"{script}.sh is not green without a mutant: exit code {code} {case}")
     say(f"{lane}: {script}.sh is green without a mutant, {took:.0f}s")
-    return 10 + 2 * took
+    return 10 + 4 * took
 
 
 def run_clean(bench, mutants):
-    """Everything has to be green before a mutant means anything."""
+    """Everything has to be green before a mutant means anything. Returns the cases
+    and time limits by lane, and the limits by lane/script."""
     clean = {}
     for lane in sorted({lane for mutant in mutants for lane in lanes_of(mutant)}):
-        bench.answer("build.sh", lane)
+        answer("build.sh", lane)
         if any("script" not in mutant and lane in lanes_of(mutant) for mutant in mutants):
             clean[lane] = clean_suites(bench, lane)
     for lane, script, args in sorted({(lanes_of(m)[0], *script_of(m)) for m in mutants if "script" in m}):
-        clean[lane, script] = clean_script(bench, lane, script, args)
+        clean[f"{lane}/{script}"] = clean_script(bench, lane, script, args)
     return clean
 
 
@@ -290,7 +262,7 @@ def try_lane(bench, lane, mutant, clean):
         line = next((line for line in errors.splitlines() if "error" in line), "see make")
         return "DOES NOT BUILD", line
     if "script" in mutant:
-        return try_script(bench, lane, *script_of(mutant), clean[lane, mutant["script"]])
+        return try_script(bench, lane, *script_of(mutant), clean[f"{lane}/{mutant['script']}"])
     expected, limit = clean[lane]
     killer = bench.run(lane, limit, expected).killer()
     return ("SURVIVED", "") if killer is None else ("killed", f"{killer} ({lane})")
@@ -300,72 +272,134 @@ def try_mutant(bench, mutant, clean):
     path = os.path.join(bench.tree, mutant["file"])
     try:
         with open(path, encoding="utf-8") as file:
-            text = mutate(file.read(), mutant)
+            text = file.read()
+        mutated = mutate(text, mutant)
     except (OSError, DoesNotApply) as error:
         return "DOES NOT APPLY", str(error)
+    write(path, mutated)
     try:
-        bench.journal.begin(mutant["file"])
-        replace(path, text)
         for lane in lanes_of(mutant):
             verdict, detail = try_lane(bench, lane, mutant, clean)
             if verdict != "SURVIVED":
                 break
         return verdict, detail
     finally:
-        bench.journal.restore()
+        write(path, text)
 
 
-def checksums(tree, mutants):
-    sums = {}
-    for name in sorted({mutant["file"] for mutant in mutants}):
-        with contextlib.suppress(OSError), open(os.path.join(tree, name), "rb") as file:
-            sums[name] = hashlib.sha256(file.read()).hexdigest()
-    return sums
+def write(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
 
 
-def show_row(mutant, verdict, detail, took):
-    by = f"{verdict} by {detail}" if verdict == "killed" else f"{verdict} {detail}".rstrip()
-    print(f"{mutant['id']:<36} {mutant['rule']:<5} {by}  [{took:.0f}s]", flush=True)
+def show_row(mutant, row):
+    by = f"killed by {row['detail']}" if row["verdict"] == "killed" else f"{row['verdict']} {row['detail']}".rstrip()
+    print(f"{mutant['id']:<36} {mutant['rule']:<5} {by}  [{row['seconds']:.0f}s]", flush=True)
 
 
-def run_table(bench, mutants, clean):
+def lay_over(folder, upper):
+    """From now on this process changes upper, while folder seems to change."""
+    changes, work = (os.path.join(upper, name) for name in ("changes", "work"))
+    os.makedirs(changes)
+    os.makedirs(work)
+    options = f"userxattr,lowerdir={folder},upperdir={changes},workdir={work}"
+    subprocess.run(["mount", "-t", "overlay", "-o", options, "overlay", folder], check=True)
+
+
+def work_off(plan, number):
+    """A stream: takes mutants from the queue until it is empty, and answers with
+    a line of JSON each. Runs in a mount namespace of its own."""
+    bench = Bench(plan["tree"], os.path.join(plan["out"], f"stream-{number}"), plan["lock"])
+    with private_folder(bench.cache) as upper, open(answers_of(plan, number), "w") as answers:
+        for folder in bench.folders():
+            lay_over(folder, os.path.join(upper, os.path.basename(os.path.dirname(folder))))
+        while ticket := os.read(plan["queue"], TICKET.size):
+            mutant = plan["mutants"][TICKET.unpack(ticket)[0]]
+            start = time.monotonic()
+            verdict, detail = try_mutant(bench, mutant, plan["clean"])
+            row = {"id": mutant["id"], "rule": mutant["rule"], "verdict": verdict,
+                   "detail": detail, "seconds": round(time.monotonic() - start, 1)}
+            show_row(mutant, row)
+            print(json.dumps(row), file=answers, flush=True)
+        os.chdir("/")
+        for folder in bench.folders():
+            subprocess.run(["umount", folder], check=False)
+    return 0
+
+
+def answers_of(plan, number):
+    return os.path.join(plan["out"], f"stream-{number}.json")
+
+
+def start_stream(plan, path, number):
+    root = [] if os.geteuid() == 0 else ["--map-root-user"]
+    return subprocess.Popen(
+        ["unshare", "--mount", *root, sys.executable, os.path.realpath(__file__),
+         "--stream", str(number), "--plan", path],
+        stdin=subprocess.DEVNULL, pass_fds=(plan["queue"], plan["lock"]), preexec_fn=_die_with_parent)
+
+
+def run_streams(plan, streams):
+    """Returns the rows; a stream that ended badly leaves its mutants without."""
+    path = os.path.join(plan["out"], "plan.json")
+    with open(path, "w") as file:
+        json.dump(plan, file)
+    running = [start_stream(plan, path, number) for number in range(streams)]
+    try:
+        for process in running:
+            process.wait()
+    finally:
+        for process in running:
+            process.terminate()
+        for process in running:
+            process.wait()
     rows = []
-    for number, mutant in enumerate(mutants, 1):
-        start = time.monotonic()
-        say(f"mutant {number}/{len(mutants)}: {mutant['id']}")
-        verdict, detail = try_mutant(bench, mutant, clean)
-        took = time.monotonic() - start
-        show_row(mutant, verdict, detail, took)
-        rows.append({"id": mutant["id"], "rule": mutant["rule"], "verdict": verdict,
-                     "detail": detail, "seconds": round(took, 1)})
+    for number in range(streams):
+        with contextlib.suppress(OSError), open(answers_of(plan, number)) as file:
+            rows += map(json.loads, file)
     return rows
 
 
-def write_results(options, rows, killed):
+def queue_of(nr_mutants):
+    """A pipe that streams read their next mutant's number from."""
+    reader, writer = os.pipe()
+    for number in range(nr_mutants):
+        os.write(writer, TICKET.pack(number))
+    os.close(writer)
+    return reader
+
+
+def write_results(options, rows, killed, wanted):
     if options.counts:
         counts = os.environ.get("FRAGBED_COUNTS_DIR") or os.path.join(REPO, "build", "counts")
         os.makedirs(counts, exist_ok=True)
         with open(os.path.join(counts, "mutants"), "w") as file:
-            print(killed, len(rows) - killed, 0, file=file)
+            print(killed, wanted - killed, 0, file=file)
     if options.json:
         with open(options.json, "w") as file:
             json.dump(rows, file, indent=1)
 
 
 def run(options, mutants):
-    bench = Bench(os.path.join(REPO, "build", "mutants"))
+    tree = answer("prepare.sh")
+    out = os.path.join(REPO, "build", "mutants")
+    shutil.rmtree(out, ignore_errors=True)
+    os.makedirs(out)
+    lock = take_lock(tree)
+    bench = Bench(tree, out, lock.fileno())
     clean = run_clean(bench, mutants)
-    before = checksums(bench.tree, mutants)
-    rows = run_table(bench, mutants, clean)
-    same = checksums(bench.tree, mutants) == before
-    print(f"the {len(before)} files that were changed are byte for byte as they were" if same
-          else "FAILED: the tree is not as it was")
+    plan = {"tree": tree, "out": out, "lock": lock.fileno(), "queue": queue_of(len(mutants)),
+            "mutants": mutants, "clean": clean}
+    rows = run_streams(plan, min(options.streams, len(mutants)))
     killed = sum(row["verdict"] == "killed" for row in rows)
-    survived = sum(row["verdict"] == "SURVIVED" for row in rows)
-    print(f"{len(rows)} mutants, {killed} killed, {survived} survived", end="")
-    print(f", {len(rows) - killed - survived} not tried" if killed + survived < len(rows) else "")
-    write_results(options, rows, killed)
-    return 0 if rows and killed == len(rows) and same else 1
+    survived = [row["id"] for row in rows if row["verdict"] == "SURVIVED"]
+    print(f"{len(mutants)} mutants, {killed} killed, {len(survived)} survived", end="")
+    not_tried = len(mutants) - killed - len(survived)
+    print(f", {not_tried} not tried" if not_tried else "")
+    for name in survived:
+        print(f"SURVIVED: {name}")
+    write_results(options, rows, killed, len(mutants))
+    return 0 if killed == len(mutants) else 1
 
 
 def main():
@@ -374,13 +408,23 @@ def main():
     parser.add_argument("--only", metavar="GLOB", default="*", help="by id or rule")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--json", metavar="FILE")
+    parser.add_argument("--streams", type=int, default=os.cpu_count(), metavar="N",
+                        help="how many at a time (one per CPU)")
     parser.add_argument("--no-counts", dest="counts", action="store_false",
                         help="leave build/counts alone")
-    parser.add_argument("--restore", metavar="TREE", help=argparse.SUPPRESS)
+    parser.add_argument("--stream", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--plan", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.restore:
-        Journal(options.restore).restore()
-        return 0
+    boot.stop_on_signals()
+    try:
+        return work_off(suites.read_json(options.plan), options.stream) if options.plan else table_run(options)
+    except boot.Stopped as stopped:
+        if not options.plan:
+            say(f"stopped by {stopped}; the tree is as it was")
+        return stopped.exit_code
+
+
+def table_run(options):
     mutants = [m for m in read_table(options.table)
                if fnmatch.fnmatch(m["id"], options.only) or fnmatch.fnmatch(m["rule"], options.only)]
     if options.list:
@@ -389,12 +433,7 @@ def main():
         return 0
     if not mutants:
         sys.exit(f"no mutant matches {options.only}")
-    boot.stop_on_signals()
-    try:
-        return run(options, mutants)
-    except boot.Stopped as stopped:
-        say(f"stopped by {stopped}; the tree is as it was")
-        return stopped.exit_code
+    return run(options, mutants)
 
 
 if __name__ == "__main__":

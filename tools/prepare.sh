@@ -316,7 +316,6 @@ main() {
 	dir) follow_tree ;;
 	*) unpack_tree ;;
 	esac
-	[ ! -d "$TREE/.fragbed-mutant" ] || "$TOOLS/mutants.py" --restore "$TREE"
 	apply_series
 	lay_files
 }

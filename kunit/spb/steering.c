@@ -57,6 +57,8 @@ static const struct steering_row rows[] = {
 	  1, NONE, UNMOV, false, true, SPB_SERVED_BLOCK },
 	{ "unmovable: two blocks", { ".", "UU." }, UNMOV, SCENE_PB(1), NOFRAG,
 	  1, NONE, UNMOV, false, true, SPB_SERVED_BLOCK },
+	{ "unmovable: two blocks, not of the fullest", { ".", "U.M", "UU." }, UNMOV,
+	  SCENE_PB(1), NOFRAG, 2, NONE, UNMOV, false, true, SPB_SERVED_BLOCK },
 	/* then a movable block of one, however little of it is free */
 	{ "unmovable: claims a movable block", { ".", "m", "UM", "Um" }, UNMOV, 0, NOFRAG,
 	  3, NONE, UNMOV, false, true, SPB_SERVED_CLAIM },
@@ -411,6 +413,83 @@ static void pressed_bulk(struct kunit *test)
 		__free_page(pages[nr]);
 }
 
+/* Pages as the allocator takes them off its lists, not prepared for use. */
+static void put_back(struct list_head *pages)
+{
+	struct zone *zone = scene_zone();
+	struct page *page, *next;
+	unsigned long flags;
+
+	spin_lock_irqsave(&zone->lock, flags);
+	list_for_each_entry_safe(page, next, pages, pcp_list) {
+		list_del(&page->pcp_list);
+		reach_free_one_page(page, zone, 0, reach_pageblock_type(page));
+	}
+	spin_unlock_irqrestore(&zone->lock, flags);
+}
+
+static struct page *take_back(struct pressure *pressure)
+{
+	struct page *page = list_first_entry(&pressure->taken, struct page, lru);
+
+	list_del(&page->lru);
+	return page;
+}
+
+/* A refill of a per-cpu list taints for its first page only. */
+static void pressed_refill(struct kunit *test)
+{
+	struct pressure *pressure = press(test);
+	LIST_HEAD(got);
+	int nr;
+
+	__free_page(take_back(pressure));
+	reach_drain_free_pages();
+	nr = reach_rmqueue_bulk(scene_zone(), 0, 64, &got, UNMOV, 0);
+	KUNIT_EXPECT_GE(test, nr, 1);
+	KUNIT_EXPECT_LT(test, nr, 64);
+	KUNIT_EXPECT_EQ(test, grown(pressure, SPB_TAINT), 0);
+	nr += reach_rmqueue_bulk(scene_zone(), 0, 64, &got, UNMOV, 0);
+	KUNIT_EXPECT_GT(test, nr, 1);
+	KUNIT_EXPECT_EQ(test, grown(pressure, SPB_TAINT), 1);
+	put_back(&got);
+	spb_stage_expect_true(test, scene_zone(), "refilled");
+}
+
+struct drain_row {
+	const char *name;
+	gfp_t gfp;
+	unsigned int flags;	/* PF_* of the task */
+	bool drained;
+};
+
+static const struct drain_row drains[] = {
+	{ "plain", GFP_KERNEL, 0, true },
+	{ "cannot wait", GFP_ATOMIC, 0, false },
+	{ "is reclaim itself", GFP_KERNEL, PF_MEMALLOC, false },
+};
+
+KUNIT_ARRAY_PARAM_DESC(drain, drains, name);
+
+/* Whoever may wait gets the per-cpu lists emptied before an SPB is tainted. */
+static void pressed_drain(struct kunit *test)
+{
+	const struct drain_row *row = test->param_value;
+	struct pressure *pressure = press(test);
+	unsigned int flags = ALLOC_NOFRAGMENT, before = current->flags;
+	struct alloc_context ac = { .migratetype = UNMOV };
+	struct zonelist *zones = node_zonelist(zone_to_nid(scene_zone()), row->gfp);
+	struct page *page = take_back(pressure);
+
+	ac.preferred_zoneref = first_zones_zonelist(zones, gfp_zone(row->gfp), NULL);
+	__free_page(page);
+	current->flags |= row->flags;
+	KUNIT_EXPECT_TRUE(test, spb_may_taint_now(row->gfp, 0, &flags, &ac));
+	current->flags = before;
+	KUNIT_EXPECT_EQ(test, flags, 0);
+	KUNIT_EXPECT_EQ_MSG(test, PageBuddy(page), row->drained, "%s", row->name);
+}
+
 /* --- Who may be refused ----------------------------------------------------- */
 
 struct cheap_row {
@@ -447,6 +526,62 @@ static void cheap_fallback(struct kunit *test)
 			    "%s, order %u", row->name, row->order);
 }
 
+#define OPPORTUNISTIC ((GFP_KERNEL & ~__GFP_DIRECT_RECLAIM) | __GFP_NORETRY)
+
+struct refusal_row {
+	const char *name;
+	gfp_t gfp;
+	unsigned int order;
+	bool evacuable;		/* some tainted SPB has content that can move */
+	bool refused;
+};
+
+static const struct refusal_row refusals[] = {
+	{ "plain", GFP_KERNEL, 0, true, false },
+	{ "best effort, room can be made", GFP_KERNEL | __GFP_NORETRY, 1, true, true },
+	{ "best effort, no room can be made", GFP_KERNEL | __GFP_NORETRY, 1, false, false },
+	{ "before one that may wait", OPPORTUNISTIC, 1, true, true },
+	{ "before one that may wait, no room can be made", OPPORTUNISTIC, 1, false, true },
+	{ "before one that may wait, a page", OPPORTUNISTIC, 0, false, false },
+	{ "does not wait, room can be made", GFP_NOWAIT, 1, true, true },
+	{ "does not wait, no room can be made", GFP_NOWAIT, 1, false, false },
+};
+
+KUNIT_ARRAY_PARAM_DESC(refusal, refusals, name);
+
+static bool may_taint(const struct refusal_row *row)
+{
+	struct zonelist *zones = node_zonelist(zone_to_nid(scene_zone()), row->gfp);
+	struct spb_zone *spbs = scene_zone()->spb;
+	struct alloc_context ac = { .migratetype = UNMOV };
+	unsigned int flags = ALLOC_NOFRAGMENT;
+	int more = row->evacuable - (int)spbs->nr_evacuable;
+	bool may;
+
+	ac.preferred_zoneref = first_zones_zonelist(zones, gfp_zone(row->gfp), NULL);
+	spbs->nr_evacuable += more;
+	may = spb_may_taint_now(row->gfp, row->order, &flags, &ac);
+	spbs->nr_evacuable -= more;
+	return may && !flags;
+}
+
+static void refused(struct kunit *test)
+{
+	const struct refusal_row *row = test->param_value;
+
+	KUNIT_EXPECT_EQ_MSG(test, !may_taint(row), row->refused, "%s", row->name);
+}
+
+/* Mainline sets the flag for some zones only, and not on every machine. */
+static void flag_in_any_zone(struct kunit *test)
+{
+	struct zone *zone;
+
+	for_each_zone(zone)
+		KUNIT_EXPECT_TRUE_MSG(test, reach_alloc_flags(zone) & ALLOC_NOFRAGMENT,
+				      "zone %s", zone->name);
+}
+
 static struct kunit_case spb_steering_cases[] = {
 	KUNIT_CASE_PARAM(steer, steering_gen_params),
 	KUNIT_CASE_PARAM(capture, capture_gen_params),
@@ -455,7 +590,11 @@ static struct kunit_case spb_steering_cases[] = {
 	KUNIT_CASE(contig_unmovable),
 	KUNIT_CASE_PARAM(pressed, pressed_gen_params),
 	KUNIT_CASE(pressed_bulk),
+	KUNIT_CASE(pressed_refill),
+	KUNIT_CASE_PARAM(pressed_drain, drain_gen_params),
 	KUNIT_CASE_PARAM(cheap_fallback, cheap_gen_params),
+	KUNIT_CASE_PARAM(refused, refusal_gen_params),
+	KUNIT_CASE(flag_in_any_zone),
 	{ }
 };
 

@@ -32,17 +32,21 @@ test_real_mutant_verdicts() {
 		says "4 mutants, 1 killed, 1 survived, 2 not tried" && [ "$(tree_sum)" = "$before" ]
 }
 
-# Starts a run and waits for the first mutant to stand in the tree. Before that
-# come builds and maybe another run.
+# Starts a run and waits for its first row: the second mutant is being built then.
+# Before that come builds and maybe another run.
 start_mutants() {
 	local patience=900
+	mutant elsewhere compact_zone_order "no such text" "x"
 	mutant right compact_zone_order "return compact_zone" "return  compact_zone"
-	"$TOOLS/mutants.py" --table "$work/table.toml" --no-counts >"$log" 2>&1 &
+	"$TOOLS/mutants.py" --table "$work/table.toml" --streams 1 --no-counts >"$log" 2>&1 &
 	pid=$!
-	wait_for mutant_stands_or_ended && kill -0 "$pid"
+	wait_for first_row_or_ended && kill -0 "$pid"
 }
 
-mutant_stands_or_ended() { [ "$(tree_sum)" != "$before" ] || ! kill -0 "$pid"; }
+first_row_or_ended() { grep -q "DOES NOT APPLY" "$log" || ! kill -0 "$pid"; }
+
+# Nobody works in an overlay on the tree any more.
+no_stream_left() { ! pgrep -f "mutants.py --stream" >/dev/null; }
 
 test_real_mutants_stopped() {
 	local before pid rc=0
@@ -50,14 +54,14 @@ test_real_mutants_stopped() {
 	start_mutants || return 1
 	kill -TERM "$pid"
 	wait "$pid" || rc=$?
-	[ $rc -eq 143 ] && [ "$(tree_sum)" = "$before" ] && [ ! -e "$TREE/.fragbed-mutant" ]
+	[ $rc -eq 143 ] && no_stream_left && [ "$(tree_sum)" = "$before" ]
 }
 
 test_real_mutants_killed() {
-	local before pid
+	local before pid patience=30
 	before=$(tree_sum)
 	start_mutants || return 1
 	kill -KILL "$pid"
 	wait "$pid"
-	exits 0 "$TOOLS/prepare.sh" && [ "$(tree_sum)" = "$before" ] && [ ! -e "$TREE/.fragbed-mutant" ]
+	wait_for no_stream_left && [ "$(tree_sum)" = "$before" ] && exits 0 "$TOOLS/prepare.sh"
 }

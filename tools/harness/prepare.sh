@@ -134,15 +134,6 @@ test_new_file_must_not_hide_the_kernels() {
 	refuses && says "mm/compaction.c is in the kernel source already"
 }
 
-test_mutant_left_behind_is_taken_back() {
-	test_prepare_applies_the_series || return 1
-	mkdir "$tree/.fragbed-mutant"
-	cp "$tree/mm/page_alloc.c" "$tree/.fragbed-mutant/original"
-	printf mm/page_alloc.c >"$tree/.fragbed-mutant/name"
-	echo mutant >"$tree/mm/page_alloc.c"
-	prepare && has_line twenty "$tree/mm/page_alloc.c" && [ ! -e "$tree/.fragbed-mutant" ]
-}
-
 # An apt-get that breaks off its first download.
 fake_apt() {
 	mkdir -p "$work/bin" "$work/deb/DEBIAN" "$work/deb/usr/src" || return 1

@@ -87,6 +87,38 @@ struct page *reach_rmqueue(struct zone *zone, unsigned int order,
 EXPORT_SYMBOL_IF_KUNIT(reach_rmqueue);
 
 /**
+ * reach_alloc_flags() - alloc_flags_nofragment()
+ * @zone: preferred zone of a plain request
+ *
+ * Return: ALLOC_* flags.
+ */
+unsigned int reach_alloc_flags(struct zone *zone)
+{
+	return alloc_flags_nofragment(zone, GFP_KERNEL);
+}
+EXPORT_SYMBOL_IF_KUNIT(reach_alloc_flags);
+
+/**
+ * reach_rmqueue_bulk() - rmqueue_bulk()
+ * @zone: the zone
+ * @order: order wanted
+ * @count: pages wanted
+ * @list: they are added to it, not prepared for use
+ * @migratetype: type wanted
+ * @alloc_flags: ALLOC_* flags
+ *
+ * Context: takes zone->lock.
+ * Return: how many there were.
+ */
+int reach_rmqueue_bulk(struct zone *zone, unsigned int order, unsigned long count,
+		       struct list_head *list, int migratetype,
+		       unsigned int alloc_flags)
+{
+	return rmqueue_bulk(zone, order, count, list, migratetype, alloc_flags);
+}
+EXPORT_SYMBOL_IF_KUNIT(reach_rmqueue_bulk);
+
+/**
  * reach_pageblock_type() - get_pageblock_migratetype()
  * @page: any page of the pageblock
  */

@@ -43,6 +43,10 @@ void reach_free_one_page(struct page *page, struct zone *zone,
 			 unsigned int order, int migratetype);
 struct page *reach_rmqueue(struct zone *zone, unsigned int order,
 			   int migratetype, unsigned int alloc_flags);
+unsigned int reach_alloc_flags(struct zone *zone);
+int reach_rmqueue_bulk(struct zone *zone, unsigned int order, unsigned long count,
+		       struct list_head *list, int migratetype,
+		       unsigned int alloc_flags);
 int reach_pageblock_type(const struct page *page);
 const char *reach_type_name(int migratetype);
 int reach_set_pageblock_type(struct zone *zone, struct page *page,

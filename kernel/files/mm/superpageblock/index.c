@@ -54,18 +54,15 @@ void __init spb_zone_init(struct zone *zone)
  * @zone: the page's zone
  * @page: the page
  *
- * Return: the record, NULL if the zone has none for this page: it was added at
- * run time.
+ * Return: the record, NULL if the zone has no SPBs.
  */
 struct superpageblock *spb_of(struct zone *zone, const struct page *page)
 {
 	struct spb_zone *spbs = zone->spb;
-	unsigned long nr;
 
 	if (!spbs)
 		return NULL;
-	nr = (page_to_pfn(page) >> SPB_ORDER) - spbs->first;
-	return nr < spbs->index.nr ? &spbs->spb[nr] : NULL;
+	return &spbs->spb[(page_to_pfn(page) >> SPB_ORDER) - spbs->first];
 }
 EXPORT_SYMBOL_IF_KUNIT(spb_of);
 
@@ -260,27 +257,4 @@ void __spb_took_foreign(struct page *page)
 {
 	set_pageblock_foreign(page);
 	__spb_label_changed(page);
-}
-
-/**
- * spb_went_offline() - a page of block order or above left the zone for good
- * @zone: its zone
- * @page: the page, taken off its list already
- * @order: its order
- *
- * Context: zone->lock held.
- */
-void spb_went_offline(struct zone *zone, struct page *page, unsigned int order)
-{
-	struct superpageblock *spb = spb_of(zone, page);
-	struct page *end = page + (1UL << order);
-
-	if (!spb || order < pageblock_order)
-		return;
-	for (; page < end; page += pageblock_nr_pages) {
-		bool was_evacuable = is_evacuable(spb);
-
-		set_block_state(spb, block_of(page), 0);
-		refile(zone, spb, was_evacuable);
-	}
 }

@@ -87,6 +87,23 @@ struct page *spb_claim_block(struct zone *zone, struct page *page,
 }
 
 /**
+ * spb_give_back() - a batch of what is on this CPU's free lists, to the buddies
+ * @zone: the zone
+ *
+ * Context: any in which pages are freed; takes zone->lock. Nothing happens if the
+ * lists are being used.
+ */
+void spb_give_back(struct zone *zone)
+{
+	struct per_cpu_pages *pcp = pcp_spin_trylock(zone->per_cpu_pageset);
+
+	if (!pcp)
+		return;
+	free_pcppages_bulk(zone, pcp->batch << CONFIG_PCP_BATCH_SCALE_MAX, pcp, 0);
+	pcp_spin_unlock(pcp);
+}
+
+/**
  * spb_range_fits() - could this range be allocated, as far as is to be seen?
  * @zone: its zone
  * @pfn: first pfn

@@ -9,6 +9,8 @@
 #include <linux/gfp.h>
 #include <linux/mm.h>
 
+#include <trace/events/superpageblock.h>
+
 #include "../internal.h"
 
 /* With no more SPBs, claiming blocks would eat the room for movable pages. */
@@ -73,14 +75,13 @@ static struct page *take_block(const struct spb_request *request,
 	return page;
 }
 
-static struct page *take_free_block(const struct spb_request *request)
-{
-	return take_block(request, SPB_PICK_NONMOVABLE);
-}
-
 static struct page *taint(const struct spb_request *request)
 {
-	return take_block(request, SPB_PICK_TAINT);
+	struct page *page = take_block(request, SPB_PICK_TAINT);
+
+	if (page)
+		trace_spb_taint(page, request->order, request->type);
+	return page;
 }
 
 static struct page *take_above_reserve(const struct spb_request *request)
@@ -111,6 +112,34 @@ static struct page *first_tainted(struct zone *zone, unsigned int order)
 		list_move(&page->buddy_list, &area->free_list[MIGRATE_MOVABLE]);
 	}
 	return NULL;
+}
+
+/*
+ * Rarely asked for: the fullest SPB may have no free page that large, but another
+ * tainted one.
+ */
+static struct page *take_blocks(const struct spb_request *request)
+{
+	unsigned int order;
+
+	for (order = request->order; order < NR_PAGE_ORDERS; order++) {
+		struct page *page = first_tainted(request->zone, order);
+
+		if (!page)
+			continue;
+		spb_claim_buddy(request->zone, page, request->order, request->type);
+		return page;
+	}
+	return NULL;
+}
+
+static struct page *take_free_block(const struct spb_request *request)
+{
+	struct page *page = take_block(request, SPB_PICK_NONMOVABLE);
+
+	if (page || request->order <= pageblock_order)
+		return page;
+	return take_blocks(request);
 }
 
 /**
@@ -144,60 +173,50 @@ static struct page *claim_movable(const struct spb_request *request)
 	return NULL;
 }
 
-static struct page *take_other_kind(const struct spb_request *request)
+static struct page *first_on_list(const struct spb_request *request,
+				  unsigned int order, int list)
 {
-	int other = request->type == MIGRATE_UNMOVABLE ? MIGRATE_RECLAIMABLE :
-							 MIGRATE_UNMOVABLE;
-	struct zone *zone = request->zone;
+	struct free_area *area = &request->zone->free_area[order];
+
+	if (list == FREE_LIST_TAINTED && request->type != MIGRATE_MOVABLE)
+		return first_tainted(request->zone, order);
+	return list_first_entry_or_null(&area->free_list[list], struct page, buddy_list);
+}
+
+/* Of a list the smallest page that will do; its block keeps its label. */
+static struct page *take_smallest(const struct spb_request *request, int list)
+{
 	unsigned int order;
 
 	for (order = request->order; order < pageblock_order; order++) {
-		struct page *page;
+		struct page *page = first_on_list(request, order, list);
 
-		page = list_first_entry_or_null(&zone->free_area[order].free_list[other],
-						struct page, buddy_list);
 		if (!page)
 			continue;
-		spb_take_page(zone, page, request->order, request->type);
+		spb_take_page(request->zone, page, request->order, request->type);
 		return page;
 	}
 	return NULL;
+}
+
+static struct page *take_other_kind(const struct spb_request *request)
+{
+	return take_smallest(request, request->type == MIGRATE_UNMOVABLE ?
+				      MIGRATE_RECLAIMABLE : MIGRATE_UNMOVABLE);
 }
 
 static struct page *borrow_movable(const struct spb_request *request)
 {
-	struct zone *zone = request->zone;
-	unsigned int order;
+	struct page *page = take_smallest(request, FREE_LIST_TAINTED);
 
-	for (order = request->order; order < pageblock_order; order++) {
-		struct page *page = first_tainted(zone, order);
-
-		if (!page)
-			continue;
-		spb_take_page(zone, page, request->order, request->type);
+	if (page)
 		spb_took_foreign(page, MIGRATE_MOVABLE, request->type);
-		return page;
-	}
-	return NULL;
+	return page;
 }
 
 static struct page *take_fragment(const struct spb_request *request)
 {
-	struct zone *zone = request->zone;
-	unsigned int order;
-
-	for (order = request->order; order < pageblock_order; order++) {
-		struct free_area *area = &zone->free_area[order];
-		struct page *page;
-
-		page = list_first_entry_or_null(&area->free_list[FREE_LIST_TAINTED],
-						struct page, buddy_list);
-		if (!page)
-			continue;
-		spb_take_page(zone, page, request->order, request->type);
-		return page;
-	}
-	return NULL;
+	return take_smallest(request, FREE_LIST_TAINTED);
 }
 
 static const struct spb_step nonmovable_steps[] = {
@@ -267,6 +286,8 @@ struct page *__spb_rmqueue(struct zone *zone, unsigned int order, int type,
 	bool movable = type == MIGRATE_MOVABLE;
 	struct page *page;
 
+	if (alloc_flags & ALLOC_REFILL)
+		return NULL;
 	page = take_steps(&request, movable ? movable_steps : nonmovable_steps);
 	if (page)
 		return page;
@@ -320,10 +341,36 @@ bool spb_has_cheap_fallback(gfp_t gfp, unsigned int order)
 }
 EXPORT_SYMBOL_IF_KUNIT(spb_has_cheap_fallback);
 
-/* Reads a count without the lock: it is a hint. */
-static bool could_be_evacuated(const struct zone *zone)
+/* Such a request is tried before a plain one, which may wait and empty the lists. */
+static bool is_opportunistic(gfp_t gfp)
 {
-	return zone && zone->spb && READ_ONCE(zone->spb->nr_evacuable);
+	return gfp & __GFP_NORETRY && !(gfp & __GFP_DIRECT_RECLAIM);
+}
+
+/* The count is read without the lock: it is a hint. */
+static bool is_refused(const struct zone *zone, gfp_t gfp, unsigned int order)
+{
+	if (!zone || !zone->spb || !spb_has_cheap_fallback(gfp, order))
+		return false;
+	return is_opportunistic(gfp) || READ_ONCE(zone->spb->nr_evacuable);
+}
+
+/**
+ * spb_look_again() - before the slow path: some of the free pages are out of sight
+ * @ac: the zones the request may use, and its type
+ *
+ * A tainted SPB often seems to be full only because of what lies on per-cpu lists.
+ * To look there first is cheaper than to reclaim. It is done in all contexts, so it
+ * is no more than one batch of this CPU's.
+ *
+ * Context: the slow path of an allocation.
+ */
+void spb_look_again(const struct alloc_context *ac)
+{
+	struct zone *zone = zonelist_zone(ac->preferred_zoneref);
+
+	if (zone->spb && ac->migratetype != MIGRATE_MOVABLE)
+		spb_give_back(zone);
 }
 
 /**
@@ -334,8 +381,8 @@ static bool could_be_evacuated(const struct zone *zone)
  * @ac: the zones it may use, and its type
  *
  * A caller with a cheap fallback has to use that as long as a tainted SPB could
- * be evacuated. For the others what lies on per-cpu lists is given back first: a
- * tainted SPB has all its blocks in use only because of those, more often than not.
+ * be evacuated, or if it cannot wait but the fallback can. Who can wait gets all
+ * per-cpu lists emptied first.
  *
  * Context: the slow path of an allocation.
  * Return: true if another attempt is worthwhile.
@@ -347,7 +394,8 @@ bool spb_may_taint_now(gfp_t gfp, unsigned int order, unsigned int *alloc_flags,
 
 	if (!(*alloc_flags & ALLOC_NOFRAGMENT) || ac->migratetype == MIGRATE_MOVABLE)
 		return false;
-	if (spb_has_cheap_fallback(gfp, order) && could_be_evacuated(zone)) {
+	if (is_refused(zone, gfp, order)) {
+		trace_spb_refuse(zone, order, gfp);
 		spb_count(zone, SPB_REFUSED);
 		return false;
 	}
@@ -356,3 +404,4 @@ bool spb_may_taint_now(gfp_t gfp, unsigned int order, unsigned int *alloc_flags,
 	*alloc_flags &= ~ALLOC_NOFRAGMENT;
 	return true;
 }
+EXPORT_SYMBOL_IF_KUNIT(spb_may_taint_now);

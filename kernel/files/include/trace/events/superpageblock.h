@@ -35,6 +35,54 @@ TRACE_EVENT(spb_category,
 				   { 1, "clean" }, { 2, "tainted" }))
 );
 
+/* Who: the task the event is recorded for. */
+TRACE_EVENT(spb_taint,
+
+	TP_PROTO(struct page *page, unsigned int order, int migratetype),
+
+	TP_ARGS(page, order, migratetype),
+
+	TP_STRUCT__entry(
+		__field(unsigned long, pfn)
+		__field(unsigned int, order)
+		__field(int, migratetype)
+	),
+
+	TP_fast_assign(
+		__entry->pfn = page_to_pfn(page);
+		__entry->order = order;
+		__entry->migratetype = migratetype;
+	),
+
+	TP_printk("pfn=0x%lx order=%u migratetype=%d",
+		  __entry->pfn, __entry->order, __entry->migratetype)
+);
+
+TRACE_EVENT(spb_refuse,
+
+	TP_PROTO(struct zone *zone, unsigned int order, gfp_t gfp),
+
+	TP_ARGS(zone, order, gfp),
+
+	TP_STRUCT__entry(
+		__field(int, nid)
+		__string(zone, zone->name)
+		__field(unsigned int, order)
+		__field(unsigned long, gfp)
+	),
+
+	TP_fast_assign(
+		__entry->nid = zone_to_nid(zone);
+		__assign_str(zone);
+		__entry->order = order;
+		__entry->gfp = (__force unsigned long)gfp;
+	),
+
+	TP_printk("node=%d zone=%s order=%u gfp_flags=%s",
+		  __entry->nid, __get_str(zone), __entry->order,
+		  show_gfp_flags(__entry->gfp))
+);
+
 #endif /* _TRACE_SUPERPAGEBLOCK_H */
 
 #include <trace/define_trace.h>
