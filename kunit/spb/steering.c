@@ -428,22 +428,29 @@ static void put_back(struct list_head *pages)
 	spin_unlock_irqrestore(&zone->lock, flags);
 }
 
-static struct page *take_back(struct pressure *pressure)
+/* One of the pages, to be given back. Its block is unmovable. */
+static struct page *take_back(struct kunit *test, struct pressure *pressure)
 {
-	struct page *page = list_first_entry(&pressure->taken, struct page, lru);
+	struct page *page;
 
-	list_del(&page->lru);
-	return page;
+	list_for_each_entry(page, &pressure->taken, lru) {
+		if (reach_pageblock_type(page) != UNMOV)
+			continue;
+		list_del(&page->lru);
+		return page;
+	}
+	KUNIT_FAIL_AND_ABORT(test, "nothing was taken from an unmovable block");
+	return NULL;
 }
 
 /* A refill of a per-cpu list taints for its first page only. */
-static void pressed_refill(struct kunit *test)
+static void refill_taints_once(struct kunit *test)
 {
 	struct pressure *pressure = press(test);
 	LIST_HEAD(got);
 	int nr;
 
-	__free_page(take_back(pressure));
+	__free_page(take_back(test, pressure));
 	reach_drain_free_pages();
 	nr = reach_rmqueue_bulk(scene_zone(), 0, 64, &got, UNMOV, 0);
 	KUNIT_EXPECT_GE(test, nr, 1);
@@ -454,6 +461,21 @@ static void pressed_refill(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, grown(pressure, SPB_TAINT), 1);
 	put_back(&got);
 	spb_stage_expect_true(test, scene_zone(), "refilled");
+}
+
+/* What belongs to the other type is taken a page at a time. */
+static void refill_borrows_once(struct kunit *test)
+{
+	struct pressure *pressure = press(test);
+	LIST_HEAD(got);
+	int i;
+
+	for (i = 0; i < 8; i++)
+		__free_page(take_back(test, pressure));
+	reach_drain_free_pages();
+	KUNIT_EXPECT_EQ(test, reach_rmqueue_bulk(scene_zone(), 0, 64, &got, RECL, NOFRAG), 1);
+	KUNIT_EXPECT_EQ(test, grown(pressure, SPB_SERVED_OTHER_KIND), 1);
+	put_back(&got);
 }
 
 struct drain_row {
@@ -479,7 +501,7 @@ static void pressed_drain(struct kunit *test)
 	unsigned int flags = ALLOC_NOFRAGMENT, before = current->flags;
 	struct alloc_context ac = { .migratetype = UNMOV };
 	struct zonelist *zones = node_zonelist(zone_to_nid(scene_zone()), row->gfp);
-	struct page *page = take_back(pressure);
+	struct page *page = take_back(test, pressure);
 
 	ac.preferred_zoneref = first_zones_zonelist(zones, gfp_zone(row->gfp), NULL);
 	__free_page(page);
@@ -488,6 +510,49 @@ static void pressed_drain(struct kunit *test)
 	current->flags = before;
 	KUNIT_EXPECT_EQ(test, flags, 0);
 	KUNIT_EXPECT_EQ_MSG(test, PageBuddy(page), row->drained, "%s", row->name);
+}
+
+struct look_row {
+	const char *name;
+	int type;
+	bool given_back;
+};
+
+static const struct look_row looks[] = {
+	{ "unmovable", UNMOV, true },
+	{ "reclaimable", RECL, true },
+	{ "movable", MOV, false },
+};
+
+KUNIT_ARRAY_PARAM_DESC(look, looks, name);
+
+/* Before the slow path what this CPU's lists hide comes to light. */
+static void look_again(struct kunit *test)
+{
+	const struct look_row *row = test->param_value;
+	struct zonelist *zones = node_zonelist(zone_to_nid(scene_zone()), GFP_KERNEL);
+	struct alloc_context ac = { .migratetype = row->type };
+	struct page *page = take_back(test, press(test));
+
+	ac.preferred_zoneref = first_zones_zonelist(zones, gfp_zone(GFP_KERNEL), NULL);
+	__free_page(page);
+	KUNIT_EXPECT_FALSE(test, PageBuddy(page));
+	spb_look_again(&ac);
+	KUNIT_EXPECT_EQ_MSG(test, PageBuddy(page), row->given_back, "%s", row->name);
+}
+
+/* So that even who cannot wait need not taint. */
+static void look_again_atomic(struct kunit *test)
+{
+	struct pressure *pressure = press(test);
+	struct page *page;
+
+	__free_page(take_back(test, pressure));
+	page = alloc_pages(GFP_ATOMIC | __GFP_RECLAIMABLE, 0);
+	KUNIT_EXPECT_NOT_NULL(test, page);
+	KUNIT_EXPECT_EQ(test, grown(pressure, SPB_TAINT), 0);
+	if (page)
+		__free_page(page);
 }
 
 /* --- Who may be refused ----------------------------------------------------- */
@@ -590,7 +655,10 @@ static struct kunit_case spb_steering_cases[] = {
 	KUNIT_CASE(contig_unmovable),
 	KUNIT_CASE_PARAM(pressed, pressed_gen_params),
 	KUNIT_CASE(pressed_bulk),
-	KUNIT_CASE(pressed_refill),
+	KUNIT_CASE(refill_taints_once),
+	KUNIT_CASE(refill_borrows_once),
+	KUNIT_CASE_PARAM(look_again, look_gen_params),
+	KUNIT_CASE(look_again_atomic),
 	KUNIT_CASE_PARAM(pressed_drain, drain_gen_params),
 	KUNIT_CASE_PARAM(cheap_fallback, cheap_gen_params),
 	KUNIT_CASE_PARAM(refused, refusal_gen_params),
