@@ -150,7 +150,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("file")
     parser.add_argument("--chunk-kb", type=int, default=16384)
-    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--percent", type=int, default=55, help="of memory, mapped at most")
     parser.add_argument("--files", type=int, default=60, help="made with each 2 MiB mapped")

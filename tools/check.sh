@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# check.sh: shellcheck, checkpatch, Python syntax, licence lines, and nothing in
-# the files that belongs to one machine.
+# check.sh: shellcheck, checkpatch, sparse, Python syntax, licence lines, and nothing
+# in the files that belongs to one machine.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -116,6 +116,7 @@ cd "$REPO"
 while IFS= read -r file; do
 	check_file "$file" </dev/null
 done < <(our_files)
+row "sparse" "$TOOLS/sparse.sh"
 write_counts check $passed $failed 0
 printf 'check: %s passed, %s failed\n' $passed $failed
 if [ $passed -eq 0 ] || [ $failed -gt 0 ]; then

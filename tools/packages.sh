@@ -12,7 +12,7 @@ RUN_PACKAGES=(gcc libc6-dev make python3 flex bison bc
 # What only the lane x86_64 needs.
 QEMU_PACKAGES=(qemu-system-x86 libelf-dev libssl-dev btrfs-progs)
 # What only "make check" needs.
-CHECK_PACKAGES=(git perl shellcheck codespell)
+CHECK_PACKAGES=(git perl shellcheck codespell sparse dpkg-dev)
 
 # One line for each package that is not fully installed.
 missing_packages() {

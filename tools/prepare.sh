@@ -8,41 +8,14 @@
 #   FRAGBED_UPDATE=1        look for a newer point release
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. "$TOOLS/debian.sh"
 
 SERIES=7.2
 PACKAGE=linux-source-$SERIES
 SUITE=trixie-backports
-KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 SOURCES=$CACHE/sources
 
 ### The source: a .deb in the cache, somebody's tarball or somebody's tree
-
-# The machine's own mirrors, without the one for security updates, which has no
-# backports.
-apt_mirrors() {
-	# shellcheck disable=SC2016  # apt fills these in
-	apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' |
-		grep -v security | cut -d' ' -f1 | sort -u
-}
-
-# An apt root of our own: the machine's sources, lists and cache stay as they are.
-write_apt_root() {
-	local root=$1 mirror=$2
-	mkdir -p "$root/lists/partial" "$root/cache/archives/partial"
-	printf 'deb [signed-by=%s] %s %s main\n' "$KEYRING" "$mirror" "$SUITE" >"$root/sources.list"
-	cat >"$root/apt.conf" <<-CONF
-		Dir::Etc::sourcelist "$root/sources.list";
-		Dir::Etc::sourceparts "-";
-		Dir::State::Lists "$root/lists";
-		Dir::Cache "$root/cache";
-		Acquire::Languages "none";
-		Acquire::Retries "3";
-		APT::Sandbox::User "$(id -un)";
-		#clear APT::Update::Pre-Invoke;
-		#clear APT::Update::Post-Invoke;
-		#clear APT::Update::Post-Invoke-Success;
-	CONF
-}
 
 # apt-get leaves what it has got so far under the final name: fetch into a
 # folder of its own and move the finished file out.
@@ -72,7 +45,7 @@ download_deb() (
 	mirrors=${FRAGBED_MIRROR:-$(apt_mirrors)}
 	[ -n "$mirrors" ] || die "apt knows no mirror; give one with FRAGBED_MIRROR=... or a source with KERNEL_SRC=..."
 	for mirror in $mirrors; do
-		write_apt_root "$CACHE/apt" "$mirror"
+		write_apt_root "$CACHE/apt" "deb $mirror $SUITE"
 		PROGRESS_FILE=$SOURCES/partial/ run_logged "downloading the Linux $SERIES source (about 165 MB)" \
 			"$CACHE/logs/download.log" fetch_deb "$CACHE/apt" && exit 0
 	done

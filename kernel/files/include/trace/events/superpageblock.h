@@ -7,7 +7,6 @@
 
 #include <linux/mmzone.h>
 #include <linux/tracepoint.h>
-#include <trace/events/mmflags.h>
 
 TRACE_EVENT(spb_category,
 
@@ -78,9 +77,9 @@ TRACE_EVENT(spb_refuse,
 		__entry->gfp = (__force unsigned long)gfp;
 	),
 
-	TP_printk("node=%d zone=%s order=%u gfp_flags=%s",
+	TP_printk("node=%d zone=%s order=%u gfp=0x%lx",
 		  __entry->nid, __get_str(zone), __entry->order,
-		  show_gfp_flags(__entry->gfp))
+		  __entry->gfp)
 );
 
 #endif /* _TRACE_SUPERPAGEBLOCK_H */

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Sourced by who downloads from Debian: the machine's mirrors, another release.
+
+KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
+
+# The machine's own mirrors, without the one for security updates, which has no
+# backports.
+apt_mirrors() {
+	# shellcheck disable=SC2016  # apt fills these in
+	apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' |
+		grep -v security | cut -d' ' -f1 | sort -u
+}
+
+# write_apt_root DIR "deb|deb-src MIRROR SUITE": an apt root of our own, so that the
+# machine's sources, lists and cache stay as they are.
+write_apt_root() {
+	local root=$1 kind mirror suite
+	read -r kind mirror suite <<<"$2"
+	mkdir -p "$root/lists/partial" "$root/cache/archives/partial"
+	printf '%s [signed-by=%s] %s %s main\n' "$kind" "$KEYRING" "$mirror" "$suite" >"$root/sources.list"
+	cat >"$root/apt.conf" <<-CONF
+		Dir::Etc::sourcelist "$root/sources.list";
+		Dir::Etc::sourceparts "-";
+		Dir::State::Lists "$root/lists";
+		Dir::Cache "$root/cache";
+		Acquire::Languages "none";
+		Acquire::Retries "3";
+		APT::Sandbox::User "$(id -un)";
+		#clear APT::Update::Pre-Invoke;
+		#clear APT::Update::Post-Invoke;
+		#clear APT::Update::Post-Invoke-Success;
+	CONF
+}

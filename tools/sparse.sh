@@ -1,0 +1,77 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# sparse.sh: sparse over what is ours in mm/, over what of mm/ the hooks are in and
+# over the module, as lane uml-spb has them. Fails if sparse says anything.
+#
+# The sparse of most distributions is older than the C of the kernel, which refuses it
+# then. If the machine's is, Debian's newest is built in the cache.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. "$TOOLS/debian.sh"
+
+LANE=uml-spb
+TARGETS=(mm/superpageblock/ mm/fragbed/ mm/page_alloc.o mm/vmstat.o)
+LOG=$CACHE/logs/sparse.log
+
+# The kernel's own question, not the version.
+knows_the_kernel() { [ "$("$TREE/scripts/checker-valid.sh" "$1")" = 1 ]; }
+
+fetch_and_build() {
+	local apt=(apt-get -c "$CACHE/apt-sparse/apt.conf")
+	rm -rf "$CACHE/sparse.new"
+	mkdir -p "$CACHE/sparse.new"
+	cd "$CACHE/sparse.new"
+	"${apt[@]}" -o APT::Update::Error-Mode=any update &&
+		"${apt[@]}" source --download-only sparse &&
+		dpkg-source -x ./*.dsc src &&
+		make -C src -j"$JOBS" sparse &&
+		rm -rf "$CACHE/sparse" &&
+		mv src "$CACHE/sparse"
+}
+
+build_sparse() {
+	local mirror
+	command -v dpkg-source >/dev/null || die "sparse is too old for this kernel, and only a Debian machine can build a newer one by itself"
+	for mirror in $(apt_mirrors); do
+		write_apt_root "$CACHE/apt-sparse" "deb-src $mirror sid"
+		run_logged "building a newer sparse" "$LOG" fetch_and_build && return
+	done
+	die "cannot build sparse: see $LOG"
+}
+
+choose_sparse() {
+	local candidate
+	for candidate in "$(command -v sparse)" "$CACHE/sparse/sparse"; do
+		[ -x "$candidate" ] && knows_the_kernel "$candidate" && SPARSE=$candidate && return
+	done
+	build_sparse
+	SPARSE=$CACHE/sparse/sparse
+	knows_the_kernel "$SPARSE" || die "the newest sparse is too old for this kernel"
+}
+
+in_tree() {
+	make -C "$TREE" ARCH=um O="$BUILD" --no-print-directory -j"$JOBS" C=2 CHECK="$SPARSE" "$@"
+}
+
+# A line "CHECK file" for each file, and what sparse says.
+check() {
+	in_tree "${TARGETS[@]}"
+	in_tree M="$REPO" MO="$BUILD/$MODULE_SUBDIR" modules
+}
+
+"$TOOLS/packages.sh" check
+TREE=$("$TOOLS/prepare.sh")
+KEY=$(basename "$(dirname "$TREE")")
+BUILD=$CACHE/build/$KEY/$LANE
+"$TOOLS/build.sh" "$LANE" >/dev/null
+take_lock "$KEY"
+choose_sparse
+check >"$LOG" 2>&1 || die "cannot check: see $LOG"
+files=$(grep -c '^ *CHECK ' "$LOG" || :)
+said=$(grep -E '(warning|error|note): ' "$LOG" || :)
+if [ -n "$said" ]; then
+	printf '%s\n' "$said"
+fi
+printf '%s: %s files, %s\n' "$("$SPARSE" --version)" "$files" "$([ -z "$said" ] && printf "nothing to say" || printf "see above")"
+[ -z "$said" ] && [ "$files" -gt 0 ]
