@@ -25,7 +25,7 @@ fetch_and_build() {
 	"${apt[@]}" -o APT::Update::Error-Mode=any update &&
 		"${apt[@]}" source --download-only sparse &&
 		dpkg-source -x ./*.dsc src &&
-		make -C src -j"$JOBS" sparse &&
+		make -C src CC=gcc -j"$JOBS" sparse &&
 		rm -rf "$CACHE/sparse" &&
 		mv src "$CACHE/sparse"
 }

@@ -541,14 +541,14 @@ static void look_again(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, PageBuddy(page), row->given_back, "%s", row->name);
 }
 
-/* So that even who cannot wait need not taint. */
-static void look_again_atomic(struct kunit *test)
+/* So that even who cannot wait need not taint, without reserves to draw from. */
+static void look_again_nowait(struct kunit *test)
 {
 	struct pressure *pressure = press(test);
 	struct page *page;
 
 	__free_page(take_back(test, pressure));
-	page = alloc_pages(GFP_ATOMIC | __GFP_RECLAIMABLE, 0);
+	page = alloc_pages(GFP_NOWAIT | __GFP_NOMEMALLOC | __GFP_RECLAIMABLE, 0);
 	KUNIT_EXPECT_NOT_NULL(test, page);
 	KUNIT_EXPECT_EQ(test, grown(pressure, SPB_TAINT), 0);
 	if (page)
@@ -658,7 +658,7 @@ static struct kunit_case spb_steering_cases[] = {
 	KUNIT_CASE(refill_taints_once),
 	KUNIT_CASE(refill_borrows_once),
 	KUNIT_CASE_PARAM(look_again, look_gen_params),
-	KUNIT_CASE(look_again_atomic),
+	KUNIT_CASE(look_again_nowait),
 	KUNIT_CASE_PARAM(pressed_drain, drain_gen_params),
 	KUNIT_CASE_PARAM(cheap_fallback, cheap_gen_params),
 	KUNIT_CASE_PARAM(refused, refusal_gen_params),
