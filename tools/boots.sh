@@ -1,0 +1,31 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# boots.sh TREE: builds TREE for UML with all of ours that is in it, boots it, lets
+# KUnit's example and whatever suites of ours there are run, and fails if the kernel
+# complains. For each patch alone, in one build folder:
+#
+#   tools/series.sh --each tools/boots.sh
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+tree=${1:?usage: boots.sh TREE}
+BUILD=${FRAGBED_BOOTS:-$(dirname "$tree")/boots}
+
+in_tree() { make -C "$tree" ARCH=um O="$BUILD" -s -j"$JOBS" "$@"; }
+
+# Options that this tree does not know yet are dropped by kbuild.
+configure() {
+	cat "$tree/tools/testing/kunit/configs/arch_uml.config" "$REPO/kunit/.kunitconfig" \
+		"$KERNEL_DIR"/configs/{uml,small-blocks,superpageblock}.config
+	printf 'CONFIG_KUNIT=y\nCONFIG_KUNIT_EXAMPLE_TEST=y\nCONFIG_WERROR=y\n'
+}
+
+mkdir -p "$BUILD"
+configure >"$BUILD/.config"
+in_tree olddefconfig >/dev/null 2>&1
+run_logged "building" "$BUILD/log" in_tree linux
+timeout 300 "$BUILD/linux" mem=1G kunit.enable=1 kunit_shutdown=poweroff \
+	con=null con0=null,fd:1 console=tty0 </dev/null >"$BUILD/kernel.log" 2>&1
+grep -E '^(\[.*\] )?(not )?ok [0-9]+ ' "$BUILD/kernel.log"
+! grep -E '^(\[[ .0-9]+\] )? *not ok |WARNING: |BUG: |Kernel panic' "$BUILD/kernel.log"
