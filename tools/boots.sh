@@ -12,7 +12,7 @@ set -euo pipefail
 tree=${1:?usage: boots.sh TREE}
 BUILD=${FRAGBED_BOOTS:-$(dirname "$tree")/boots}
 
-in_tree() { make -C "$tree" ARCH=um O="$BUILD" -s -j"$JOBS" "$@"; }
+in_tree() { make -C "$tree" ARCH=um O="$BUILD" -j"$JOBS" "$@"; }
 
 # Options that this tree does not know yet are dropped by kbuild.
 configure() {
@@ -25,7 +25,7 @@ mkdir -p "$BUILD"
 configure >"$BUILD/.config"
 in_tree olddefconfig >/dev/null 2>&1
 run_logged "building" "$BUILD/log" in_tree linux
-timeout 300 "$BUILD/linux" mem=1G kunit.enable=1 kunit_shutdown=poweroff \
-	con=null con0=null,fd:1 console=tty0 </dev/null >"$BUILD/kernel.log" 2>&1
-grep -E '^(\[.*\] )?(not )?ok [0-9]+ ' "$BUILD/kernel.log"
-! grep -E '^(\[[ .0-9]+\] )? *not ok |WARNING: |BUG: |Kernel panic' "$BUILD/kernel.log"
+"$TOOLS/boot.py" --lane uml-small-blocks --limit 300 --folder "$BUILD" --out "$BUILD" \
+	--log "$BUILD/kernel.log" kunit.enable=1 kunit_shutdown=poweroff
+grep -E '^(not )?ok [0-9]+ ' "$BUILD/kernel.log"
+! grep -E '^ *not ok |WARNING: |BUG: |Kernel panic' "$BUILD/kernel.log"

@@ -55,7 +55,7 @@ seconds() { printf '%(%s)T' -1; }
 # What a long command has done so far, from its log: kbuild prints one line a file.
 log_progress() {
 	local n
-	n=$(grep -cE '^ +(CC|LD|AR|AS|HOSTCC|GEN)' "$1" 2>/dev/null)
+	n=$(grep -cE '^ +(CC|LD|AR|AS|HOSTCC|GEN)' "$1" 2>/dev/null || :)
 	if [ "${n:-0}" -gt 0 ]; then
 		printf '%s files' "$n"
 	elif [ -n "${PROGRESS_FILE:-}" ]; then

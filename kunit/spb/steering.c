@@ -335,6 +335,8 @@ static const struct pressed_row presseds[] = {
 
 KUNIT_ARRAY_PARAM_DESC(pressed, presseds, name);
 
+#define PRESS_TRIES 5
+
 struct pressure {
 	struct spb_zone *spbs;
 	struct list_head taken;
@@ -381,11 +383,31 @@ static struct pressure *press(struct kunit *test)
 	return pressure;
 }
 
+/* Now and then reclaim finds a page of the kernel's own: then nobody has to taint. */
+static struct page *ask_pressed(struct kunit *test, const struct pressed_row *row,
+				struct pressure **pressure)
+{
+	struct page *page = NULL;
+	int i;
+
+	for (i = 0; i < PRESS_TRIES; i++) {
+		if (i && page)
+			__free_pages(page, row->order);
+		if (i)
+			kunit_release_action(test, relieve, *pressure);
+		*pressure = press(test);
+		page = alloc_pages(row->gfp, row->order);
+		if (!row->taints || grown(*pressure, SPB_TAINT))
+			break;
+	}
+	return page;
+}
+
 static void pressed(struct kunit *test)
 {
 	const struct pressed_row *row = test->param_value;
-	struct pressure *pressure = press(test);
-	struct page *page = alloc_pages(row->gfp, row->order);
+	struct pressure *pressure;
+	struct page *page = ask_pressed(test, row, &pressure);
 
 	KUNIT_EXPECT_EQ_MSG(test, !!page, row->served, "%s: served", row->name);
 	KUNIT_EXPECT_EQ_MSG(test, grown(pressure, SPB_TAINT) > 0, row->taints,
