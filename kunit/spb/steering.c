@@ -267,8 +267,10 @@ static void least_to_move(struct kunit *test)
 			    "%s", row->name);
 }
 
-static void give_back(void *page)
+static void give_back(void *data)
 {
+	struct page *page = data;
+
 	free_contig_range(page_to_pfn(page), 1UL << SPB_ORDER);
 }
 
