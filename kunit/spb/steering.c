@@ -517,16 +517,23 @@ static const struct drain_row drains[] = {
 
 KUNIT_ARRAY_PARAM_DESC(drain, drains, name);
 
+static void need_per_cpu_lists(struct kunit *test)
+{
+	if (!IS_ENABLED(CONFIG_SMP))
+		kunit_skip(test, "the allocator has no per-cpu lists; needs CONFIG_SMP");
+}
+
 /* Whoever may wait gets the per-cpu lists emptied before an SPB is tainted. */
 static void pressed_drain(struct kunit *test)
 {
 	const struct drain_row *row = test->param_value;
-	struct pressure *pressure = press(test);
 	unsigned int flags = ALLOC_NOFRAGMENT, before = current->flags;
 	struct alloc_context ac = { .migratetype = UNMOV };
 	struct zonelist *zones = node_zonelist(zone_to_nid(scene_zone()), row->gfp);
-	struct page *page = take_back(test, pressure);
+	struct page *page;
 
+	need_per_cpu_lists(test);
+	page = take_back(test, press(test));
 	ac.preferred_zoneref = first_zones_zonelist(zones, gfp_zone(row->gfp), NULL);
 	__free_page(page);
 	current->flags |= row->flags;
@@ -556,8 +563,10 @@ static void look_again(struct kunit *test)
 	const struct look_row *row = test->param_value;
 	struct zonelist *zones = node_zonelist(zone_to_nid(scene_zone()), GFP_KERNEL);
 	struct alloc_context ac = { .migratetype = row->type };
-	struct page *page = take_back(test, press(test));
+	struct page *page;
 
+	need_per_cpu_lists(test);
+	page = take_back(test, press(test));
 	ac.preferred_zoneref = first_zones_zonelist(zones, gfp_zone(GFP_KERNEL), NULL);
 	__free_page(page);
 	KUNIT_EXPECT_FALSE(test, PageBuddy(page));
