@@ -331,7 +331,7 @@ case_fragment_reaches_the_target() {
 		check "status" [ "$(fact fragment/result status)" = reached ] &&
 		check "index" [ "$(fact fragment/result reached_permille)" = 1000 ] &&
 		check "nothing free at order 4 or above" \
-			awk '{ for (i = 9; i <= NF; i++) sum += $i } END { exit sum > 16 }' /proc/buddyinfo
+			awk '{ for (i = 9; i <= NF; i++) sum += $i } END { exit sum > 64 }' /proc/buddyinfo
 }
 
 case_fragment_keeps_the_share() {
