@@ -13,6 +13,7 @@
 #
 # FILE gets a JSON object: the choices and a list of rounds.
 import argparse
+import itertools
 import json
 import mmap
 import os
@@ -90,9 +91,11 @@ class Mixture:
             self.fill_pipe()
 
     def fill(self):
-        while len(self.chunks) * CHUNK < self.room:
+        for step in itertools.count():
+            if len(self.chunks) * CHUNK >= self.room:
+                break
             self.step()
-            if len(self.chunks) % 64 == 0:
+            if step % 8 == 0:
                 self.peak = max(self.peak, immovable(read_map())[0])
 
     def drain(self):

@@ -111,8 +111,8 @@ def _die_with_parent():
 class Bench:
     """The prepared tree with its builds, as this process sees them."""
 
-    def __init__(self, tree, out, lock):
-        self.tree, self.out, self.lock = tree, out, lock
+    def __init__(self, tree, out):
+        self.tree, self.out = tree, out
         self.key = os.path.basename(os.path.dirname(tree))
         self.cache = tree.split("/trees/")[0]
 
@@ -309,7 +309,7 @@ def lay_over(folder, upper):
 def work_off(plan, number):
     """A stream: takes mutants from the queue until it is empty, and answers with
     a line of JSON each. Runs in a mount namespace of its own."""
-    bench = Bench(plan["tree"], os.path.join(plan["out"], f"stream-{number}"), plan["lock"])
+    bench = Bench(plan["tree"], os.path.join(plan["out"], f"stream-{number}"))
     with private_folder(bench.cache) as upper, open(answers_of(plan, number), "w") as answers:
         for folder in bench.folders():
             lay_over(folder, os.path.join(upper, os.path.basename(os.path.dirname(folder))))
@@ -386,7 +386,7 @@ def run(options, mutants):
     shutil.rmtree(out, ignore_errors=True)
     os.makedirs(out)
     lock = take_lock(tree)
-    bench = Bench(tree, out, lock.fileno())
+    bench = Bench(tree, out)
     clean = run_clean(bench, mutants)
     plan = {"tree": tree, "out": out, "lock": lock.fileno(), "queue": queue_of(len(mutants)),
             "mutants": mutants, "clean": clean}

@@ -33,7 +33,7 @@ fetch_and_build() {
 build_sparse() {
 	local mirror
 	command -v dpkg-source >/dev/null || die "sparse is too old for this kernel, and only a Debian machine can build a newer one by itself"
-	for mirror in $(apt_mirrors); do
+	for mirror in ${FRAGBED_MIRROR:-$(apt_mirrors)}; do
 		write_apt_root "$CACHE/apt-sparse" "deb-src $mirror sid"
 		run_logged "building a newer sparse" "$LOG" fetch_and_build && return
 	done
