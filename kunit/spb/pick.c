@@ -231,6 +231,8 @@ static int model_rank(enum spb_policy policy, const struct spb_fill *fill)
 		if (fill->tainted)
 			return -1;
 		return is_empty ? 20 + whole : 10 + fullness;
+	case SPB_PICK_CLEAN:
+		return fill->tainted || is_empty ? -1 : 10 + fullness;
 	default:
 		return is_empty && whole ? 10 : -1;
 	}
@@ -289,6 +291,7 @@ static bool agrees(struct kunit *test, const struct spb_index *index,
 
 		KUNIT_EXPECT_EQ_MSG(test, got, want, "policy %d, %u SPBs, step %u, seed %llu",
 				    policy, index->nr, step, seed);
+		KUNIT_EXPECT_EQ(test, spb_has_any(index, policy), want >= 0);
 		if (got != want)
 			return false;
 	}

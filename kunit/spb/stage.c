@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <kunit/static_stub.h>
 #include <kunit/test.h>
 #include <kunit/visibility.h>
 #include <linux/bitmap.h>
@@ -47,6 +48,13 @@ EXPORT_SYMBOL_IF_KUNIT(spb_stage_expect_true);
 static void label_block(struct spb_stage *stage, unsigned long pfn, int label)
 {
 	reach_set_pageblock_type(stage->zone, pfn_to_page(pfn), label);
+}
+
+/* A block in use that was relabelled passes for mixed. Our pages do not move. */
+static void draw_unmixed(struct spb_stage *stage, unsigned long pfn)
+{
+	guard(spinlock_irqsave)(&stage->zone->lock);
+	__spb_mixed(pfn_to_page(pfn), false);
 }
 
 static void free_owned(struct spb_stage *stage, unsigned int at,
@@ -161,10 +169,8 @@ static struct scene_block *scene_of_block(struct kunit *test, struct spb_stage *
 }
 
 static void draw_movable(struct kunit *test, struct spb_stage *stage,
-			 unsigned int at, unsigned int block)
+			 unsigned int at, unsigned int block, unsigned long hole)
 {
-	unsigned long hole = 1UL << STAGE_HOLE;
-
 	free_owned(stage, at, block * pageblock_nr_pages, hole);
 	scene_plant_movable(test, scene_of_block(test, stage, at, block), hole,
 			    pageblock_nr_pages - hole);
@@ -178,8 +184,9 @@ static void draw_block(struct kunit *test, struct spb_stage *stage, unsigned int
 	if (letter == 'n')
 		label_block(stage, pfn, MIGRATE_UNMOVABLE);
 	label_block(stage, pfn, label_of(letter));
-	if (letter == 'l')
-		draw_movable(test, stage, at, block);
+	draw_unmixed(stage, pfn);
+	if (strchr("lLy", letter))
+		draw_movable(test, stage, at, block, pages_free(letter));
 	else
 		free_owned(stage, at, block * pageblock_nr_pages, pages_free(letter));
 }
@@ -196,7 +203,23 @@ static void draw_spb(struct kunit *test, struct spb_stage *stage, unsigned int a
 			letter = *drawing++;
 		if (holes == (pages_free(letter) > 0))
 			draw_block(test, stage, at, block, letter);
+		if (holes && letter == 'y')
+			label_block(stage, spb_stage_pfn(stage, at, block), MIGRATE_UNMOVABLE);
 	}
+}
+
+/* What is wanted of the stage is for its cases to see, not for the work item. */
+static void no_kick(struct spb_zone *spbs)
+{
+}
+
+static void want_nothing(struct spb_stage *stage)
+{
+	unsigned int at;
+
+	lockdep_assert_held(&stage->zone->lock);
+	for (at = 0; at < stage->nr; at++)
+		__clear_bit(stage->spb[at], stage->zone->spb->wanted);
 }
 
 static void free_last(struct spb_stage *stage, unsigned int at, const char *drawing)
@@ -232,6 +255,7 @@ struct spb_stage *spb_stage(struct kunit *test, const char *const *drawings,
 	}
 	stage->buckets = kzalloc(stage->zone->spb->index.nr, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, stage->buckets);
+	kunit_activate_static_stub(test, spb_kick, no_kick);
 	if (take_spbs(stage, nr))
 		kunit_skip(test, "fewer than %u empty superpageblocks", nr);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, strike_stage, stage));
@@ -243,6 +267,8 @@ struct spb_stage *spb_stage(struct kunit *test, const char *const *drawings,
 	for (at = 0; at < nr; at++)
 		free_last(stage, at, drawings[at]);
 	reach_drain_free_pages();
+	scoped_guard(spinlock_irqsave, &stage->zone->lock)
+		want_nothing(stage);
 	return stage;
 }
 EXPORT_SYMBOL_IF_KUNIT(spb_stage);
@@ -307,35 +333,67 @@ static void show_others(struct spb_stage *stage)
 }
 
 /**
- * spb_stage_at() - let a function choose an SPB while there is only the stage
+ * spb_stage_free_block() - free what the stage holds of a pageblock
  * @stage: the stage
- * @choose: called with zone->lock held
- *
- * Return: which SPB of the stage it chose, -1 none.
+ * @at: which SPB of it
+ * @block: which pageblock of that
  */
-int spb_stage_at(struct spb_stage *stage, int (*choose)(const struct zone *zone))
+void spb_stage_free_block(struct spb_stage *stage, unsigned int at, unsigned int block)
 {
-	struct spb_zone *spbs = stage->zone->spb;
+	free_owned(stage, at, block * pageblock_nr_pages, pageblock_nr_pages);
+	reach_drain_free_pages();
+}
+EXPORT_SYMBOL_IF_KUNIT(spb_stage_free_block);
+
+/**
+ * spb_stage_of() - which SPB of the stage is a page in?
+ * @stage: the stage
+ * @page: the page
+ *
+ * Return: its place on the stage, -1 it is not there.
+ */
+int spb_stage_of(const struct spb_stage *stage, const struct page *page)
+{
+	return page_zone(page) == stage->zone ? at_of(stage, page_to_pfn(page)) : -1;
+}
+EXPORT_SYMBOL_IF_KUNIT(spb_stage_of);
+
+/**
+ * spb_stage_spb() - the record of an SPB of the stage
+ * @stage: the stage
+ * @at: which
+ */
+struct superpageblock *spb_stage_spb(const struct spb_stage *stage, unsigned int at)
+{
+	return &stage->zone->spb->spb[stage->spb[at]];
+}
+EXPORT_SYMBOL_IF_KUNIT(spb_stage_spb);
+
+/**
+ * spb_stage_alone() - do something while there is only the stage
+ * @stage: the stage
+ * @act: called with zone->lock held
+ * @data: for that
+ */
+void spb_stage_alone(struct spb_stage *stage, void (*act)(struct spb_stage *stage, void *data),
+		     void *data)
+{
 	unsigned long flags;
-	int nr;
 
 	spin_lock_irqsave(&stage->zone->lock, flags);
 	hide_others(stage);
-	nr = choose(stage->zone);
+	act(stage, data);
 	show_others(stage);
 	spin_unlock_irqrestore(&stage->zone->lock, flags);
-	return nr < 0 ? -1 : at_of(stage, (spbs->first + nr) << SPB_ORDER);
 }
-EXPORT_SYMBOL_IF_KUNIT(spb_stage_at);
+EXPORT_SYMBOL_IF_KUNIT(spb_stage_alone);
 
 static unsigned int evacuable(const struct spb_stage *stage)
 {
 	unsigned int at, nr = 0;
 
 	for (at = 0; at < stage->nr; at++) {
-		struct superpageblock *spb = &stage->zone->spb->spb[stage->spb[at]];
-
-		nr += spb->tainted && spb->nr[SPB_MOVABLE];
+		nr += spb_is_evacuable(spb_stage_spb(stage, at));
 	}
 	return nr;
 }
@@ -352,30 +410,20 @@ static void note_answer(struct spb_stage *stage, struct stage_request *request,
 	request->tainted = spb_of(stage->zone, page)->tainted;
 }
 
-/**
- * spb_stage_ask() - ask the zone for a page while there is only the stage
- * @stage: the stage
- * @request: what is wanted; the answer is filled in
- *
- * The page is given back at once.
- */
-void spb_stage_ask(struct spb_stage *stage, struct stage_request *request)
+/* What was wanted before is put aside, what is wanted now counted and forgotten. */
+static void ask(struct spb_stage *stage, void *data)
 {
+	struct stage_request *request = data;
 	struct spb_zone *spbs = stage->zone->spb;
+	bool want_all = spbs->want_all, want_shrink = spbs->want_shrink;
+	unsigned int others_evacuable = spbs->nr_evacuable - evacuable(stage);
 	unsigned long before[NR_SPB_EVENTS];
-	unsigned int nr_evacuable;
-	unsigned long flags;
 	struct page *page;
 	int i;
 
-	*request = (struct stage_request) { .type = request->type,
-		.order = request->order, .alloc_flags = request->alloc_flags,
-		.at = -1, .block = -1, .label = -1 };
-	spin_lock_irqsave(&stage->zone->lock, flags);
-	hide_others(stage);
-	nr_evacuable = spbs->nr_evacuable;
-	spbs->nr_evacuable = evacuable(stage);
-	nr_evacuable -= spbs->nr_evacuable;
+	spbs->want_all = false;
+	spbs->want_shrink = false;
+	spbs->nr_evacuable -= others_evacuable;
 	memcpy(before, spbs->events, sizeof(before));
 	page = reach_rmqueue(stage->zone, request->order, request->type,
 			     request->alloc_flags);
@@ -386,9 +434,25 @@ void spb_stage_ask(struct spb_stage *stage, struct stage_request *request)
 		reach_free_one_page(page, stage->zone, request->order,
 				    reach_pageblock_type(page));
 	}
-	spbs->nr_evacuable += nr_evacuable;
-	show_others(stage);
-	spin_unlock_irqrestore(&stage->zone->lock, flags);
+	spbs->nr_evacuable += others_evacuable;
+	spbs->want_all = want_all;
+	spbs->want_shrink = want_shrink;
+	want_nothing(stage);
+}
+
+/**
+ * spb_stage_ask() - ask the zone for a page while there is only the stage
+ * @stage: the stage
+ * @request: what is wanted; the answer is filled in
+ *
+ * The page is given back at once.
+ */
+void spb_stage_ask(struct spb_stage *stage, struct stage_request *request)
+{
+	*request = (struct stage_request) { .type = request->type,
+		.order = request->order, .alloc_flags = request->alloc_flags,
+		.at = -1, .block = -1, .label = -1 };
+	spb_stage_alone(stage, ask, request);
 }
 EXPORT_SYMBOL_IF_KUNIT(spb_stage_ask);
 
@@ -407,6 +471,87 @@ void spb_stage_free(struct kunit *test, struct spb_stage *stage,
 	scene_free(test, &f);
 }
 EXPORT_SYMBOL_IF_KUNIT(spb_stage_free);
+
+static void relieve(void *data)
+{
+	struct spb_pressure *pressure = data;
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, &pressure->taken, lru)
+		__free_page(page);
+	reach_drain_free_pages();
+}
+
+/**
+ * spb_press() - use up all that may be had without tainting
+ * @test: case
+ * @drawing: the one SPB of the stage
+ *
+ * By the entry that gives up then. It is given back when the case ends.
+ */
+struct spb_pressure *spb_press(struct kunit *test, const char *drawing)
+{
+	struct spb_pressure *pressure = kunit_kzalloc(test, sizeof(*pressure), GFP_KERNEL);
+	struct page *page;
+
+	KUNIT_ASSERT_NOT_NULL(test, pressure);
+	INIT_LIST_HEAD(&pressure->taken);
+	pressure->stage = spb_stage(test, &drawing, 1);
+	pressure->spbs = pressure->stage->zone->spb;
+	memcpy(pressure->before, pressure->spbs->events, sizeof(pressure->before));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, relieve, pressure));
+	while ((page = alloc_pages_nolock(0, zone_to_nid(pressure->stage->zone), 0)))
+		list_add(&page->lru, &pressure->taken);
+	KUNIT_EXPECT_EQ_MSG(test, spb_grown(pressure, SPB_TAINT), 0, "nolock must not taint");
+	KUNIT_EXPECT_GT(test, spb_grown(pressure, SPB_HELD_BACK), 0);
+	memcpy(pressure->before, pressure->spbs->events, sizeof(pressure->before));
+	return pressure;
+}
+EXPORT_SYMBOL_IF_KUNIT(spb_press);
+
+/**
+ * spb_relieve() - give back what spb_press() used up, before the case ends
+ * @test: case
+ * @pressure: from spb_press()
+ */
+void spb_relieve(struct kunit *test, struct spb_pressure *pressure)
+{
+	kunit_release_action(test, relieve, pressure);
+}
+EXPORT_SYMBOL_IF_KUNIT(spb_relieve);
+
+/**
+ * spb_grown() - how often something happened since spb_press()
+ * @pressure: from there
+ * @event: what
+ */
+unsigned long spb_grown(const struct spb_pressure *pressure, enum spb_event event)
+{
+	return pressure->spbs->events[event] - pressure->before[event];
+}
+EXPORT_SYMBOL_IF_KUNIT(spb_grown);
+
+/**
+ * spb_take_back() - one of the pages used up, to be freed
+ * @test: case
+ * @pressure: from spb_press()
+ *
+ * Return: a page of an unmovable block.
+ */
+struct page *spb_take_back(struct kunit *test, struct spb_pressure *pressure)
+{
+	struct page *page;
+
+	list_for_each_entry(page, &pressure->taken, lru) {
+		if (reach_pageblock_type(page) != MIGRATE_UNMOVABLE)
+			continue;
+		list_del(&page->lru);
+		return page;
+	}
+	KUNIT_FAIL_AND_ABORT(test, "nothing was taken from an unmovable block");
+	return NULL;
+}
+EXPORT_SYMBOL_IF_KUNIT(spb_take_back);
 
 MODULE_DESCRIPTION("stages for the KUnit suites of superpageblocks");
 MODULE_LICENSE("GPL");

@@ -8,6 +8,8 @@
  *   m u r h  the same, but for one free page of STAGE_HOLE order
  *   n        movable block that hosts unmovable pages, with such a hole
  *   l        movable block of pages that really can migrate, with such a hole
+ *   L        the same, wholly in use
+ *   y        the same as l, but it was relabelled unmovable then: mixed
  *   v        unmovable block, half of it free
  *   x        unmovable while the rest is drawn, free when all is done
  */
@@ -67,12 +69,35 @@ struct stage_request {
 
 struct spb_stage *spb_stage(struct kunit *test, const char *const *drawings,
 			    unsigned int nr);
-int spb_stage_at(struct spb_stage *stage, int (*choose)(const struct zone *zone));
+void spb_stage_alone(struct spb_stage *stage, void (*act)(struct spb_stage *stage, void *data),
+		     void *data);
+void spb_stage_free_block(struct spb_stage *stage, unsigned int at, unsigned int block);
+int spb_stage_of(const struct spb_stage *stage, const struct page *page);
 void spb_stage_ask(struct spb_stage *stage, struct stage_request *request);
 void spb_stage_free(struct kunit *test, struct spb_stage *stage,
 		    struct capture_control *capc);
 unsigned long spb_stage_pfn(const struct spb_stage *stage, unsigned int at,
 			    unsigned int block);
+struct superpageblock *spb_stage_spb(const struct spb_stage *stage, unsigned int at);
 void spb_stage_expect_true(struct kunit *test, struct zone *zone, const char *when);
+
+/**
+ * struct spb_pressure - a zone in which nothing can be had without tainting
+ * @stage: its stage
+ * @spbs: its SPBs
+ * @taken: all that could be had
+ * @before: counters when that was done
+ */
+struct spb_pressure {
+	struct spb_stage *stage;
+	struct spb_zone *spbs;
+	struct list_head taken;
+	unsigned long before[NR_SPB_EVENTS];
+};
+
+struct spb_pressure *spb_press(struct kunit *test, const char *drawing);
+void spb_relieve(struct kunit *test, struct spb_pressure *pressure);
+unsigned long spb_grown(const struct spb_pressure *pressure, enum spb_event event);
+struct page *spb_take_back(struct kunit *test, struct spb_pressure *pressure);
 
 #endif

@@ -153,12 +153,9 @@ static void expect_events(struct kunit *test, const struct steering_row *row,
 {
 	int i;
 
-	for (i = 0; i < NR_SPB_EVENTS; i++) {
-		if (i == SPB_TAINT || i == SPB_UNTAINT)
-			continue;
+	for (i = 0; i < SPB_TAINT; i++)
 		KUNIT_EXPECT_EQ_MSG(test, request->events[i], i == row->event,
 				    "%s: counter %s", row->name, spb_event_name(i));
-	}
 }
 
 static unsigned int scene_size(const struct steering_row *row)
@@ -254,17 +251,26 @@ static const struct contig_row contigs[] = {
 
 KUNIT_ARRAY_PARAM_DESC(contig, contigs, name);
 
+static void choose_least_to_move(struct spb_stage *stage, void *at)
+{
+	int nr = spb_least_to_move(stage->zone);
+	unsigned long pfn = (stage->zone->spb->first + nr) << SPB_ORDER;
+
+	*(int *)at = nr < 0 ? NONE : spb_stage_of(stage, pfn_to_page(pfn));
+}
+
 static void least_to_move(struct kunit *test)
 {
 	const struct contig_row *row = test->param_value;
 	unsigned int nr = 0;
 	struct spb_stage *stage;
+	int at;
 
 	while (nr < STAGE_SPBS && row->scene[nr])
 		nr++;
 	stage = spb_stage(test, row->scene, nr);
-	KUNIT_EXPECT_EQ_MSG(test, spb_stage_at(stage, spb_least_to_move), row->at,
-			    "%s", row->name);
+	spb_stage_alone(stage, choose_least_to_move, &at);
+	KUNIT_EXPECT_EQ_MSG(test, at, row->at, "%s", row->name);
 }
 
 static void give_back(void *data)
@@ -339,55 +345,15 @@ KUNIT_ARRAY_PARAM_DESC(pressed, presseds, name);
 
 #define PRESS_TRIES 5
 
-struct pressure {
-	struct spb_zone *spbs;
-	struct list_head taken;
-	unsigned long before[NR_SPB_EVENTS];
-};
-
-static void relieve(void *data)
+/* Something could be evacuated, or nobody would wait; but none of it moves. */
+static struct spb_pressure *press(struct kunit *test)
 {
-	struct pressure *pressure = data;
-	struct page *page, *next;
-
-	list_for_each_entry_safe(page, next, &pressure->taken, lru)
-		__free_page(page);
-	reach_drain_free_pages();
-}
-
-static unsigned long grown(const struct pressure *pressure, enum spb_event event)
-{
-	return pressure->spbs->events[event] - pressure->before[event];
-}
-
-/*
- * Use up all that may be had without tainting, by the entry that gives up then.
- * The stage has something that could be evacuated, or nobody would wait.
- */
-static struct pressure *press(struct kunit *test)
-{
-	static const char *const drawing = "UM";
-	struct pressure *pressure = kunit_kzalloc(test, sizeof(*pressure), GFP_KERNEL);
-	struct spb_stage *stage;
-	struct page *page;
-
-	KUNIT_ASSERT_NOT_NULL(test, pressure);
-	INIT_LIST_HEAD(&pressure->taken);
-	stage = spb_stage(test, &drawing, 1);
-	pressure->spbs = stage->zone->spb;
-	memcpy(pressure->before, pressure->spbs->events, sizeof(pressure->before));
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, relieve, pressure));
-	while ((page = alloc_pages_nolock(0, zone_to_nid(stage->zone), 0)))
-		list_add(&page->lru, &pressure->taken);
-	KUNIT_EXPECT_EQ_MSG(test, grown(pressure, SPB_TAINT), 0, "nolock must not taint");
-	KUNIT_EXPECT_GT(test, grown(pressure, SPB_HELD_BACK), 0);
-	memcpy(pressure->before, pressure->spbs->events, sizeof(pressure->before));
-	return pressure;
+	return spb_press(test, "UM");
 }
 
 /* Now and then reclaim finds a page of the kernel's own: then nobody has to taint. */
 static struct page *ask_pressed(struct kunit *test, const struct pressed_row *row,
-				struct pressure **pressure)
+				struct spb_pressure **pressure)
 {
 	struct page *page = NULL;
 	int i;
@@ -396,10 +362,10 @@ static struct page *ask_pressed(struct kunit *test, const struct pressed_row *ro
 		if (i && page)
 			__free_pages(page, row->order);
 		if (i)
-			kunit_release_action(test, relieve, *pressure);
+			spb_relieve(test, *pressure);
 		*pressure = press(test);
 		page = alloc_pages(row->gfp, row->order);
-		if (!row->taints || grown(*pressure, SPB_TAINT))
+		if (!row->taints || spb_grown(*pressure, SPB_TAINT))
 			break;
 	}
 	return page;
@@ -408,15 +374,15 @@ static struct page *ask_pressed(struct kunit *test, const struct pressed_row *ro
 static void pressed(struct kunit *test)
 {
 	const struct pressed_row *row = test->param_value;
-	struct pressure *pressure;
+	struct spb_pressure *pressure;
 	struct page *page = ask_pressed(test, row, &pressure);
 
 	KUNIT_EXPECT_EQ_MSG(test, !!page, row->served, "%s: served", row->name);
-	KUNIT_EXPECT_EQ_MSG(test, grown(pressure, SPB_TAINT) > 0, row->taints,
+	KUNIT_EXPECT_EQ_MSG(test, spb_grown(pressure, SPB_TAINT) > 0, row->taints,
 			    "%s: tainted", row->name);
-	KUNIT_EXPECT_GE_MSG(test, grown(pressure, SPB_HELD_BACK), row->held_back,
+	KUNIT_EXPECT_GE_MSG(test, spb_grown(pressure, SPB_HELD_BACK), row->held_back,
 			    "%s: held back", row->name);
-	KUNIT_EXPECT_EQ_MSG(test, grown(pressure, SPB_REFUSED), row->refused,
+	KUNIT_EXPECT_EQ_MSG(test, spb_grown(pressure, SPB_REFUSED), row->refused,
 			    "%s: refused", row->name);
 	if (page)
 		__free_pages(page, row->order);
@@ -452,37 +418,22 @@ static void put_back(struct list_head *pages)
 	spin_unlock_irqrestore(&zone->lock, flags);
 }
 
-/* One of the pages, to be given back. Its block is unmovable. */
-static struct page *take_back(struct kunit *test, struct pressure *pressure)
-{
-	struct page *page;
-
-	list_for_each_entry(page, &pressure->taken, lru) {
-		if (reach_pageblock_type(page) != UNMOV)
-			continue;
-		list_del(&page->lru);
-		return page;
-	}
-	KUNIT_FAIL_AND_ABORT(test, "nothing was taken from an unmovable block");
-	return NULL;
-}
-
 /* A refill of a per-cpu list taints for its first page only. */
 static void refill_taints_once(struct kunit *test)
 {
-	struct pressure *pressure = press(test);
+	struct spb_pressure *pressure = press(test);
 	LIST_HEAD(got);
 	int nr;
 
-	__free_page(take_back(test, pressure));
+	__free_page(spb_take_back(test, pressure));
 	reach_drain_free_pages();
 	nr = reach_rmqueue_bulk(scene_zone(), 0, 64, &got, UNMOV, 0);
 	KUNIT_EXPECT_GE(test, nr, 1);
 	KUNIT_EXPECT_LT(test, nr, 64);
-	KUNIT_EXPECT_EQ(test, grown(pressure, SPB_TAINT), 0);
+	KUNIT_EXPECT_EQ(test, spb_grown(pressure, SPB_TAINT), 0);
 	nr += reach_rmqueue_bulk(scene_zone(), 0, 64, &got, UNMOV, 0);
 	KUNIT_EXPECT_GT(test, nr, 1);
-	KUNIT_EXPECT_EQ(test, grown(pressure, SPB_TAINT), 1);
+	KUNIT_EXPECT_EQ(test, spb_grown(pressure, SPB_TAINT), 1);
 	put_back(&got);
 	spb_stage_expect_true(test, scene_zone(), "refilled");
 }
@@ -490,15 +441,15 @@ static void refill_taints_once(struct kunit *test)
 /* What belongs to the other type is taken a page at a time. */
 static void refill_borrows_once(struct kunit *test)
 {
-	struct pressure *pressure = press(test);
+	struct spb_pressure *pressure = press(test);
 	LIST_HEAD(got);
 	int i;
 
 	for (i = 0; i < 8; i++)
-		__free_page(take_back(test, pressure));
+		__free_page(spb_take_back(test, pressure));
 	reach_drain_free_pages();
 	KUNIT_EXPECT_EQ(test, reach_rmqueue_bulk(scene_zone(), 0, 64, &got, RECL, NOFRAG), 1);
-	KUNIT_EXPECT_EQ(test, grown(pressure, SPB_SERVED_OTHER_KIND), 1);
+	KUNIT_EXPECT_EQ(test, spb_grown(pressure, SPB_SERVED_OTHER_KIND), 1);
 	put_back(&got);
 }
 
@@ -533,7 +484,7 @@ static void pressed_drain(struct kunit *test)
 	struct page *page;
 
 	need_per_cpu_lists(test);
-	page = take_back(test, press(test));
+	page = spb_take_back(test, press(test));
 	ac.preferred_zoneref = first_zones_zonelist(zones, gfp_zone(row->gfp), NULL);
 	__free_page(page);
 	current->flags |= row->flags;
@@ -566,7 +517,7 @@ static void look_again(struct kunit *test)
 	struct page *page;
 
 	need_per_cpu_lists(test);
-	page = take_back(test, press(test));
+	page = spb_take_back(test, press(test));
 	ac.preferred_zoneref = first_zones_zonelist(zones, gfp_zone(GFP_KERNEL), NULL);
 	__free_page(page);
 	KUNIT_EXPECT_FALSE(test, PageBuddy(page));
@@ -577,13 +528,13 @@ static void look_again(struct kunit *test)
 /* So that even who cannot wait need not taint, without reserves to draw from. */
 static void look_again_nowait(struct kunit *test)
 {
-	struct pressure *pressure = press(test);
+	struct spb_pressure *pressure = press(test);
 	struct page *page;
 
-	__free_page(take_back(test, pressure));
+	__free_page(spb_take_back(test, pressure));
 	page = alloc_pages(GFP_NOWAIT | __GFP_NOMEMALLOC | __GFP_RECLAIMABLE, 0);
 	KUNIT_EXPECT_NOT_NULL(test, page);
-	KUNIT_EXPECT_EQ(test, grown(pressure, SPB_TAINT), 0);
+	KUNIT_EXPECT_EQ(test, spb_grown(pressure, SPB_TAINT), 0);
 	if (page)
 		__free_page(page);
 }

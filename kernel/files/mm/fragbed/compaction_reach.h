@@ -17,6 +17,18 @@ bool reach_suitable_migration_source(struct compact_control *cc,
 EXPORT_SYMBOL_IF_KUNIT(reach_suitable_migration_source);
 
 /**
+ * reach_suitable_migration_target() - suitable_migration_target()
+ * @cc: the compaction
+ * @page: a page of the pageblock
+ */
+bool reach_suitable_migration_target(struct compact_control *cc,
+				     struct page *page)
+{
+	return suitable_migration_target(cc, page);
+}
+EXPORT_SYMBOL_IF_KUNIT(reach_suitable_migration_target);
+
+/**
  * reach_fast_find_migrateblock() - fast_find_migrateblock()
  * @cc: the compaction
  *

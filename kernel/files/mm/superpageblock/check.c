@@ -110,6 +110,8 @@ static void check_counts(const struct spb_walk *walk)
 	}
 	if (!bitmap_subset(spb->map[SPB_CLAIMABLE], spb->map[SPB_FREE], SPB_BLOCKS))
 		broken(walk, pfn, "what can be claimed is free");
+	if (!bitmap_subset(spb->map[SPB_MIXED], spb->map[SPB_NONMOVABLE], SPB_BLOCKS))
+		broken(walk, pfn, "what is mixed has content that cannot move");
 	if (spb->tainted != fill.tainted)
 		broken(walk, pfn, "tainted is who has content that cannot move");
 	if (spb->bucket != spb_bucket_of(&fill))
@@ -187,7 +189,7 @@ static void check_lists(const struct spb_walk *walk)
 int spb_check(struct zone *zone, struct spb_verdict *verdict)
 {
 	struct spb_walk walk = { .zone = zone, .verdict = verdict };
-	unsigned int evacuable = 0;
+	unsigned int evacuable = 0, shorts = 0;
 	unsigned long flags;
 
 	*verdict = (struct spb_verdict) { };
@@ -196,11 +198,14 @@ int spb_check(struct zone *zone, struct spb_verdict *verdict)
 	spin_lock_irqsave(&zone->lock, flags);
 	for (; walk.nr < zone->spb->index.nr; walk.nr++) {
 		walk.spb = &zone->spb->spb[walk.nr];
-		evacuable += walk.spb->tainted && walk.spb->nr[SPB_MOVABLE];
+		evacuable += spb_is_evacuable(walk.spb);
+		shorts += spb_is_short(walk.spb);
 		check_spb(&walk);
 	}
 	if (evacuable != zone->spb->nr_evacuable)
 		broken(&walk, 0, "the zone's count of what could be evacuated is the sum");
+	if (shorts != zone->spb->nr_short)
+		broken(&walk, 0, "the zone's count of tainted SPBs below the reserve is the sum");
 	check_lists(&walk);
 	spin_unlock_irqrestore(&zone->lock, flags);
 	return verdict->broken ? -EUCLEAN : 0;

@@ -82,8 +82,22 @@ static inline void spb_took_foreign(struct page *page, int label, int type)
  */
 static inline void spb_relabels_used(struct page *page, int old, int new, int moved)
 {
-	if (moved < pageblock_nr_pages)
-		spb_took_foreign(page, new, old);
+	if (moved == pageblock_nr_pages)
+		return;
+	spb_took_foreign(page, new, old);
+	if (is_migrate_movable(old) && page_zone(page)->spb)
+		__spb_mixed(page, true);
+}
+
+/*
+ * A page was taken off the list of @label. The one place that reacts to what cannot
+ * move being served; what is borrowed from a movable block changes its record.
+ */
+static inline void spb_took(struct zone *zone, const struct page *page,
+			    unsigned int order, int label)
+{
+	if (!is_migrate_movable(label) && zone->spb && zone->spb->nr_short)
+		spb_trigger_use(zone, page, order);
 }
 
 /*
@@ -169,13 +183,17 @@ static inline unsigned long spb_count_tainted_list(struct free_area *area,
 #define spb_label_changed(page) do { } while (0)
 #define spb_took_foreign(page, label, type) do { } while (0)
 #define spb_relabels_used(page, old, new, moved) do { } while (0)
+#define spb_took(zone, page, order, label) do { } while (0)
 #define spb_took_range(start, end, gfp, cma) do { } while (0)
 #define spb_rmqueue(zone, order, type, alloc_flags) NULL
 #define spb_holds_back(zone, alloc_flags) false
 #define spb_bulk_flags(zone) 0
 #define spb_prefer(zone, page, order, label, high) (page)
 #define spb_look_again(ac) do { } while (0)
+#define spb_make_room(gfp, order, alloc_flags, ac, result) do { } while (0)
 #define spb_may_taint_now(gfp, order, alloc_flags, ac) false
+#define spb_suits_as_source(page) true
+#define spb_suits_as_target(page) true
 #define spb_take_claimed(zone, page, order, type) false
 #define spb_alloc_contig(zone, nr_pages, gfp) NULL
 #define spb_forbids_capture(page, label, type) false

@@ -38,11 +38,13 @@ void __init spb_zone_init(struct zone *zone)
 	BUILD_BUG_ON(MAX_PAGE_ORDER > SPB_ORDER);
 	spbs = memblock_alloc_node(struct_size(spbs, spb, nr), SMP_CACHE_BYTES,
 				   nid);
-	words = memblock_alloc_node(spb_index_words(nr) * sizeof(*words),
-				    SMP_CACHE_BYTES, nid);
+	words = memblock_alloc_node((spb_index_words(nr) + BITS_TO_LONGS(nr)) *
+				    sizeof(*words), SMP_CACHE_BYTES, nid);
 	if (!spbs || !words)
 		return;
+	spbs->zone = zone;
 	spbs->first = first;
+	spbs->wanted = words + spb_index_words(nr);
 	spb_index_init(&spbs->index, nr, words);
 	for (i = 0; i < nr; i++)
 		spbs->spb[i].bucket = SPB_BUCKET_NONE;
@@ -110,17 +112,18 @@ static unsigned int free_block_state(const struct page *page, int label)
 	return state;
 }
 
-static unsigned int used_block_state(const struct page *page, int label,
-				     bool usable)
+static unsigned int used_block_state(const struct superpageblock *spb,
+				     const struct page *page, int label)
 {
 	bool nonmovable = is_nonmovable(label) || get_pageblock_foreign(page);
-	unsigned int state;
+	unsigned int state = BIT(SPB_USABLE);
 
-	if (!usable)
+	if (!test_bit(block_of(page), spb->map[SPB_USABLE]))
 		return nonmovable ? BIT(SPB_PART_NONMOVABLE) : 0;
-	state = BIT(SPB_USABLE);
 	if (nonmovable)
 		state |= BIT(SPB_NONMOVABLE);
+	if (is_nonmovable(label) && test_bit(block_of(page), spb->map[SPB_MIXED]))
+		state |= BIT(SPB_MIXED);
 	if (is_migrate_movable(label))
 		state |= BIT(SPB_MOVABLE);
 	return state;
@@ -159,14 +162,54 @@ struct spb_fill spb_fill_of(const struct superpageblock *spb)
 	};
 }
 
-static bool is_evacuable(const struct superpageblock *spb)
+/**
+ * spb_is_evacuable() - is the SPB tainted, and is there something to move out of it?
+ * @spb: the SPB
+ *
+ * Context: zone->lock held.
+ */
+bool spb_is_evacuable(const struct superpageblock *spb)
 {
-	return spb->tainted && spb->nr[SPB_MOVABLE];
+	return spb->tainted && (spb->nr[SPB_MOVABLE] || spb->nr[SPB_MIXED]);
+}
+
+/**
+ * spb_is_short() - is the SPB tainted, with fewer free blocks than the reserve?
+ * @spb: the SPB
+ *
+ * Context: zone->lock held.
+ */
+bool spb_is_short(const struct superpageblock *spb)
+{
+	return spb->tainted && spb->nr[SPB_CLAIMABLE] < spb_reserve(SPB_BLOCKS);
+}
+
+/* How an SPB counts in its zone. */
+struct spb_counted {
+	bool evacuable;
+	bool is_short;
+};
+
+static struct spb_counted counted(const struct superpageblock *spb)
+{
+	return (struct spb_counted) { spb_is_evacuable(spb), spb_is_short(spb) };
+}
+
+static void note_category(struct zone *zone, struct superpageblock *spb,
+			   const struct spb_fill *fill)
+{
+	struct spb_zone *spbs = zone->spb;
+
+	spbs->events[fill->tainted ? SPB_TAINT : SPB_UNTAINT]++;
+	spb->rest_until = 0;
+	if (fill->tainted && spbs->nr_evacuable > spb_is_evacuable(spb))
+		spbs->events[SPB_TAINT_EARLY]++;
+	trace_spb_category(zone, spb - spbs->spb, spb_categorize(fill));
 }
 
 /* A block changed: bring the index up to date, and the pools if need be. */
 static void refile(struct zone *zone, struct superpageblock *spb,
-		   bool was_evacuable)
+		   struct spb_counted was)
 {
 	struct spb_zone *spbs = zone->spb;
 	struct spb_fill fill = spb_fill_of(spb);
@@ -174,24 +217,24 @@ static void refile(struct zone *zone, struct superpageblock *spb,
 	bool pool_changes = spb->tainted != fill.tainted;
 
 	spb->tainted = fill.tainted;
-	spbs->nr_evacuable += is_evacuable(spb) - was_evacuable;
+	spbs->nr_evacuable += spb_is_evacuable(spb) - was.evacuable;
+	spbs->nr_short += spb_is_short(spb) - was.is_short;
 	if (bucket != spb->bucket) {
 		spb_index_move(&spbs->index, spb - spbs->spb, spb->bucket,
 			       bucket);
 		spb->bucket = bucket;
 	}
-	if (!pool_changes)
-		return;
-	spbs->events[fill.tainted ? SPB_TAINT : SPB_UNTAINT]++;
-	trace_spb_category(zone, spb - spbs->spb, spb_categorize(&fill));
-	spb_change_pool(zone, spb);
+	if (pool_changes) {
+		note_category(zone, spb, &fill);
+		spb_change_pool(zone, spb);
+	}
+	spb_trigger_change(zone, spb);
 }
 
 static void block_changed(struct zone *zone, struct superpageblock *spb,
 			  struct page *page, bool free)
 {
-	unsigned int block = block_of(page);
-	bool was_evacuable = is_evacuable(spb);
+	struct spb_counted was = counted(spb);
 	int label = spb_block_label(page);
 	unsigned int state;
 
@@ -200,11 +243,10 @@ static void block_changed(struct zone *zone, struct superpageblock *spb,
 			clear_pageblock_foreign(page);
 		state = free_block_state(page, label);
 	} else {
-		state = used_block_state(page, label,
-					 test_bit(block, spb->map[SPB_USABLE]));
+		state = used_block_state(spb, page, label);
 	}
-	set_block_state(spb, block, state);
-	refile(zone, spb, was_evacuable);
+	set_block_state(spb, block_of(page), state);
+	refile(zone, spb, was);
 }
 
 /**
@@ -257,4 +299,28 @@ void __spb_took_foreign(struct page *page)
 {
 	set_pageblock_foreign(page);
 	__spb_label_changed(page);
+}
+
+/**
+ * __spb_mixed() - does a block labelled for what cannot move hold what can?
+ * @page: a page of it
+ * @mixed: whether it does, as far as is known
+ *
+ * Its movable pages are worth moving: the room they leave is of the right type.
+ *
+ * Context: zone->lock held.
+ */
+void __spb_mixed(struct page *page, bool mixed)
+{
+	struct zone *zone = page_zone(page);
+	struct superpageblock *spb = spb_of(zone, page);
+	struct spb_counted was = counted(spb);
+	unsigned int block = block_of(page);
+
+	if (!test_bit(block, spb->map[SPB_NONMOVABLE]) ||
+	    test_bit(block, spb->map[SPB_MIXED]) == mixed)
+		return;
+	__change_bit(block, spb->map[SPB_MIXED]);
+	spb->nr[SPB_MIXED] += mixed ? 1 : -1;
+	refile(zone, spb, was);
 }

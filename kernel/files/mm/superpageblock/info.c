@@ -21,7 +21,51 @@ static const char *const event_names[NR_SPB_EVENTS] = {
 	[SPB_REFUSED] = "refused",
 	[SPB_TAINT] = "became_tainted",
 	[SPB_UNTAINT] = "became_clean",
+	[SPB_TAINT_EARLY] = "became_tainted_too_early",
+	[SPB_TO_FRAGMENT] = "moved_to_fragment",
+	[SPB_TO_BLOCK] = "moved_to_block",
+	[SPB_TO_TAINTED] = "moved_to_tainted",
+	[SPB_WANT_CHANGE] = "defrag_wanted_by_change",
+	[SPB_WANT_USE] = "defrag_wanted_by_use",
+	[SPB_WANT_ALL] = "defrag_wanted_by_held_back",
+	[SPB_RUN] = "defrag_runs",
+	[SPB_MOVED] = "defrag_moved_pages",
+	[SPB_ENDED + SPB_STOP_ROOM] = "defrag_ended_room",
+	[SPB_ENDED + SPB_STOP_EMPTY] = "defrag_ended_empty",
+	[SPB_ENDED + SPB_STOP_STUCK] = "defrag_ended_stuck",
+	[SPB_ENDED + SPB_STOP_NO_TARGET] = "defrag_ended_no_target",
+	[SPB_ENDED + SPB_STOP_PAGES] = "defrag_ended_pages",
+	[SPB_ENDED + SPB_STOP_TIME] = "defrag_ended_time",
+	[SPB_ENDED + SPB_STOP_SIGNAL] = "defrag_ended_signal",
+	[SPB_MADE_ROOM_MIXED] = "evacuated_mixed_blocks",
+	[SPB_MADE_ROOM_BLOCK] = "evacuated_movable_blocks",
+	[SPB_MADE_NO_ROOM] = "evacuated_in_vain",
+	[SPB_WANT_SHRINK] = "shrink_wanted",
+	[SPB_SHRINK] = "shrink_runs",
+	[SPB_SHRUNK] = "shrink_objects",
 };
+
+static const char *const stop_names[NR_SPB_STOPS] = {
+	[SPB_STOP_ROOM] = "room",
+	[SPB_STOP_EMPTY] = "empty",
+	[SPB_STOP_STUCK] = "stuck",
+	[SPB_STOP_NO_TARGET] = "no_target",
+	[SPB_STOP_PAGES] = "pages",
+	[SPB_STOP_TIME] = "time",
+	[SPB_STOP_SIGNAL] = "signal",
+};
+
+/**
+ * spb_stop_name() - why a run ended, in a word
+ * @stop: enum spb_stop
+ *
+ * Return: the word, NULL if there is no such reason.
+ */
+const char *spb_stop_name(unsigned int stop)
+{
+	return stop < NR_SPB_STOPS ? stop_names[stop] : NULL;
+}
+EXPORT_SYMBOL_FOR_MODULES(spb_stop_name, "fragbed*");
 
 /**
  * spb_event_name() - name of a counter
@@ -80,6 +124,9 @@ int spb_get_info(struct zone *zone, unsigned int nr, struct spb_info *info)
 		.claimable = fill.claimable,
 		.nonmovable = spb->nr[SPB_NONMOVABLE] + spb->nr[SPB_PART_NONMOVABLE],
 		.movable = spb->nr[SPB_MOVABLE],
+		.mixed = spb->nr[SPB_MIXED],
+		.stop = spb->stopped ? spb->stop : -1,
+		.stopped = spb->stopped,
 	};
 	spin_unlock_irqrestore(&zone->lock, flags);
 	return 0;

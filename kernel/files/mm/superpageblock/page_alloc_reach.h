@@ -4,6 +4,7 @@
  * steering to superpageblocks is made of. All want zone->lock held.
  */
 #ifdef CONFIG_SUPERPAGEBLOCK
+#include <kunit/static_stub.h>
 
 /**
  * spb_block_label() - the migratetype of a pageblock, whether isolated or not
@@ -101,6 +102,37 @@ void spb_give_back(struct zone *zone)
 		return;
 	free_pcppages_bulk(zone, pcp->batch << CONFIG_PCP_BATCH_SCALE_MAX, pcp, 0);
 	pcp_spin_unlock(pcp);
+}
+
+/**
+ * spb_alloc_target() - allocate a page that something is to be moved to
+ * @zone: the zone
+ * @order: order
+ * @from_tainted: it comes from a tainted superpageblock, else from one that is to
+ * become empty
+ *
+ * Past the per-cpu lists: what was just moved away would be the first to be used.
+ * Down to the minimum watermark, since the old page comes back for it.
+ *
+ * Context: process.
+ * Return: the page with a reference, NULL if there is no room.
+ */
+struct page *spb_alloc_target(struct zone *zone, unsigned int order, bool from_tainted)
+{
+	const gfp_t gfp = GFP_HIGHUSER_MOVABLE | (order ? __GFP_COMP : 0);
+	struct page *page;
+
+	KUNIT_STATIC_STUB_REDIRECT(spb_alloc_target, zone, order, from_tainted);
+	if (!zone_watermark_ok(zone, 0, min_wmark_pages(zone) + (1UL << order),
+			       zone_idx(zone), 0))
+		return NULL;
+	scoped_guard(spinlock_irqsave, &zone->lock)
+		page = __spb_take_target(zone, order, from_tainted);
+	if (!page)
+		return NULL;
+	prep_new_page(page, order, gfp, 0);
+	set_page_refcounted(page);
+	return page;
 }
 
 /**

@@ -30,6 +30,9 @@ static const struct spb_range policies[NR_SPB_POLICIES] = {
 		SPB_WITH_BLOCKS(SPB_BUCKET_CLEAN),
 		SPB_RANGE(SPB_BUCKET_EMPTY_PART, SPB_BUCKET_EMPTY_WHOLE)
 	},
+	[SPB_PICK_CLEAN] = {
+		SPB_WITH_BLOCKS(SPB_BUCKET_CLEAN)
+	},
 	[SPB_PICK_ABOVE_RESERVE] = {
 		SPB_RANGE(SPB_BUCKET_TAINTED + 2, SPB_BUCKET_TAINTED + SPB_LEVELS - 1)
 	},
@@ -228,6 +231,19 @@ int spb_pick(const struct spb_index *index, enum spb_policy policy)
 	return set_first(&index->buckets[__ffs(found)]);
 }
 EXPORT_SYMBOL_IF_KUNIT(spb_pick);
+
+/**
+ * spb_has_any() - is there an SPB that spb_pick() would choose?
+ * @index: the index
+ * @policy: who asks
+ *
+ * Context: any; without the lock of the index it is a hint.
+ */
+bool spb_has_any(const struct spb_index *index, enum spb_policy policy)
+{
+	return READ_ONCE(index->filled) & (policies[policy].first | policies[policy].second);
+}
+EXPORT_SYMBOL_IF_KUNIT(spb_has_any);
 
 /**
  * spb_pick_next() - walk the SPBs of one bucket

@@ -39,6 +39,7 @@ enum spb_policy {
 	SPB_PICK_NONMOVABLE,	/* tainted, fullest first */
 	SPB_PICK_TAINT,		/* empty, else clean, fullest first */
 	SPB_PICK_MOVABLE,	/* clean, fullest first, else empty */
+	SPB_PICK_CLEAN,		/* clean, fullest first */
 	SPB_PICK_ABOVE_RESERVE,	/* tainted above the reserve, fullest first */
 	SPB_PICK_RESERVE,	/* tainted, from the reserve */
 	SPB_PICK_WHOLE,		/* empty without holes, for contiguous memory */
@@ -78,6 +79,7 @@ unsigned int spb_reserve(unsigned int blocks);
 enum spb_category spb_categorize(const struct spb_fill *fill);
 enum spb_bucket spb_bucket_of(const struct spb_fill *fill);
 int spb_pick(const struct spb_index *index, enum spb_policy policy);
+bool spb_has_any(const struct spb_index *index, enum spb_policy policy);
 int spb_pick_next(const struct spb_index *index, enum spb_bucket bucket,
 		  int after);
 

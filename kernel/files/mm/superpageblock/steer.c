@@ -219,6 +219,21 @@ static struct page *take_fragment(const struct spb_request *request)
 	return take_smallest(request, FREE_LIST_TAINTED);
 }
 
+static struct page *take_clean_fragment(const struct spb_request *request)
+{
+	return take_smallest(request, MIGRATE_MOVABLE);
+}
+
+static struct page *take_clean_or_empty(const struct spb_request *request)
+{
+	return take_block(request, SPB_PICK_MOVABLE);
+}
+
+static struct page *take_clean(const struct spb_request *request)
+{
+	return take_block(request, SPB_PICK_CLEAN);
+}
+
 static const struct spb_step nonmovable_steps[] = {
 	{ take_free_block, SPB_SERVED_BLOCK },
 	{ claim_movable, SPB_SERVED_CLAIM },
@@ -240,6 +255,21 @@ static const struct spb_step movable_steps[] = {
 
 static const struct spb_step reserve_steps[] = {
 	{ take_reserve, SPB_SERVED_RESERVE },
+	{ }
+};
+
+/* What is moved out of a tainted SPB must not come back to one. */
+static const struct spb_step target_steps[] = {
+	{ take_clean_fragment, SPB_TO_FRAGMENT },
+	{ take_clean_or_empty, SPB_TO_BLOCK },
+	{ }
+};
+
+/* To empty one SPB at the cost of an empty one is no gain. */
+static const struct spb_step evacuation_steps[] = {
+	{ take_clean_fragment, SPB_TO_FRAGMENT },
+	{ take_clean, SPB_TO_BLOCK },
+	{ take_above_reserve, SPB_TO_TAINTED },
 	{ }
 };
 
@@ -269,6 +299,13 @@ bool spb_holds_back(const struct zone *zone, unsigned int alloc_flags)
 	return zone->spb && alloc_flags & ALLOC_NOFRAGMENT;
 }
 
+/* The last call: tainted SPBs are full, and it is too early to taint another. */
+static void hold_back(struct zone *zone)
+{
+	zone->spb->events[SPB_HELD_BACK]++;
+	spb_trigger_all(zone);
+}
+
 /**
  * __spb_rmqueue() - serve a request that found no free page of its type
  * @zone: zone with SPBs
@@ -293,10 +330,26 @@ struct page *__spb_rmqueue(struct zone *zone, unsigned int order, int type,
 		return page;
 	if (spb_holds_back(zone, alloc_flags)) {
 		if (!movable)
-			zone->spb->events[SPB_HELD_BACK]++;
+			hold_back(zone);
 		return NULL;
 	}
 	return take_steps(&request, movable ? reserve_steps : taint_steps);
+}
+
+/**
+ * __spb_take_target() - take a free page that something is to be moved to
+ * @zone: zone with SPBs
+ * @order: order
+ * @from_tainted: it comes from a tainted SPB, else from one that is to become empty
+ *
+ * Context: zone->lock held.
+ * Return: the page, off its list, or NULL.
+ */
+struct page *__spb_take_target(struct zone *zone, unsigned int order, bool from_tainted)
+{
+	const struct spb_request request = { zone, order, MIGRATE_MOVABLE };
+
+	return take_steps(&request, from_tainted ? target_steps : evacuation_steps);
 }
 
 /**

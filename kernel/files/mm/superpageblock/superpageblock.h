@@ -4,11 +4,15 @@
 #define _MM_SUPERPAGEBLOCK_H
 
 #include <linux/gfp.h>
+#include <linux/irq_work.h>
 #include <linux/mmzone.h>
 #include <linux/pageblock-flags.h>
+#include <linux/superpageblock.h>
+#include <linux/workqueue_types.h>
 
 #include "pick.h"
 
+enum compact_result;
 struct alloc_context;
 
 #define SPB_ORDER	(CONFIG_SUPERPAGEBLOCK_ORDER ?: PUD_SHIFT - PAGE_SHIFT)
@@ -21,6 +25,7 @@ enum spb_block {
 	SPB_CLAIMABLE,		/* free, and may be given any label */
 	SPB_NONMOVABLE,		/* usable, with content that cannot move */
 	SPB_MOVABLE,		/* usable, with content that can move, as its label says */
+	SPB_MIXED,		/* labelled for what cannot move while some content can */
 	SPB_PART_NONMOVABLE,	/* never usable, with content that cannot move */
 	NR_SPB_BLOCK
 };
@@ -31,6 +36,9 @@ enum spb_block {
  * @nr: bits set in each @map
  * @bucket: where the zone's index has it
  * @tainted: some content cannot move
+ * @stop: how the last run of defragmentation ended
+ * @stopped: when, in jiffies, 0 there was none
+ * @rest_until: jiffies, no other run in the background before; 0 at any time
  *
  * All of it is protected by the zone's lock.
  */
@@ -39,6 +47,9 @@ struct superpageblock {
 	u16 nr[NR_SPB_BLOCK];
 	u8 bucket;
 	bool tainted;
+	u8 stop;
+	unsigned long stopped;
+	unsigned long rest_until;
 };
 
 /* Decisions, counted per zone; not those an own free page served. */
@@ -57,22 +68,59 @@ enum spb_event {
 	SPB_REFUSED,		/* told to use the cheap fallback */
 	SPB_TAINT,		/* an SPB became tainted */
 	SPB_UNTAINT,		/* a tainted one became clean or empty */
+	SPB_TAINT_EARLY,	/* it did while another held what can move */
+	SPB_TO_FRAGMENT,	/* target of a move: a page of a clean SPB */
+	SPB_TO_BLOCK,		/* a block of a clean one, or of an empty one */
+	SPB_TO_TAINTED,		/* room of a tainted one above its reserve */
+	SPB_WANT_CHANGE,	/* defragmentation: a record changed */
+	SPB_WANT_USE,		/* a request was served */
+	SPB_WANT_ALL,		/* a request was held back */
+	SPB_RUN,		/* a run began */
+	SPB_MOVED,		/* pages */
+	SPB_ENDED,		/* runs by how they ended, enum spb_stop */
+	SPB_ENDED_LAST = SPB_ENDED + NR_SPB_STOPS - 1,
+	SPB_MADE_ROOM_MIXED,	/* a request moved pages out of a mixed block */
+	SPB_MADE_ROOM_BLOCK,	/* or out of a movable one */
+	SPB_MADE_NO_ROOM,	/* it tried */
+	SPB_WANT_SHRINK,	/* slabs: tainted SPBs are short of free pages */
+	SPB_SHRINK,		/* they were shrunk */
+	SPB_SHRUNK,		/* objects */
 	NR_SPB_EVENTS
 };
 
 /**
  * struct spb_zone - the SPBs of a zone
+ * @zone: the zone
  * @first: pfn >> SPB_ORDER of the first one
  * @nr_evacuable: tainted SPBs with content that can move
+ * @nr_short: tainted SPBs below their reserve
+ * @wanted: a bit for each SPB that is to be defragmented
+ * @want_all: all tainted ones are
+ * @want_shrink: slabs are to be shrunk
+ * @credit: pages that may be served before slabs are looked at again
+ * @room_from: pageblock from which a request looks for one to evacuate
+ * @kick: takes what is wanted out of the lock
+ * @defrag: moves things
+ * @shrink: shrinks slabs, for all zones of the node if it is the first one
  * @events: decisions so far
  * @index: the SPBs by content and fullness
  * @spb: the SPBs
  *
- * All but @first is protected by the zone's lock.
+ * All but @zone and @first is protected by the zone's lock.
  */
 struct spb_zone {
+	struct zone *zone;
 	unsigned long first;
 	unsigned int nr_evacuable;
+	unsigned int nr_short;
+	unsigned long *wanted;
+	bool want_all;
+	bool want_shrink;
+	unsigned long credit;
+	unsigned long room_from;
+	struct irq_work kick;
+	struct work_struct defrag;
+	struct work_struct shrink;
 	unsigned long events[NR_SPB_EVENTS];
 	struct spb_index index;
 	struct superpageblock spb[];
@@ -115,12 +163,15 @@ static inline void clear_pageblock_foreign(const struct page *page)
 /* index.c */
 void spb_zone_init(struct zone *zone);
 struct superpageblock *spb_of(struct zone *zone, const struct page *page);
+bool spb_is_evacuable(const struct superpageblock *spb);
+bool spb_is_short(const struct superpageblock *spb);
 void spb_count(struct zone *zone, enum spb_event event);
 struct spb_fill spb_fill_of(const struct superpageblock *spb);
 void __spb_blocks_changed(struct zone *zone, struct page *page,
 			  unsigned int order, bool free);
 void __spb_label_changed(struct page *page);
 void __spb_took_foreign(struct page *page);
+void __spb_mixed(struct page *page, bool mixed);
 
 /* pool.c */
 void spb_change_pool(struct zone *zone, struct superpageblock *spb);
@@ -136,6 +187,33 @@ void spb_look_again(const struct alloc_context *ac);
 bool spb_may_taint_now(gfp_t gfp, unsigned int order, unsigned int *alloc_flags,
 		       const struct alloc_context *ac);
 
+struct page *__spb_take_target(struct zone *zone, unsigned int order, bool from_tainted);
+
+/* move.c */
+void spb_defrag_some(struct zone *zone, unsigned int nr);
+unsigned long spb_empty_block(struct zone *zone, unsigned int nr, unsigned int block);
+unsigned long spb_free_pages(struct zone *zone, unsigned int nr, unsigned long enough);
+
+/* want.c */
+void spb_trigger_change(struct zone *zone, struct superpageblock *spb);
+void spb_trigger_use(struct zone *zone, const struct page *page, unsigned int order);
+void spb_trigger_all(struct zone *zone);
+unsigned long spb_now(void);
+void spb_kick(struct spb_zone *spbs);
+int spb_take_wanted(struct zone *zone);
+
+/* pressure.c */
+void spb_shrink(struct zone *zone);
+unsigned long spb_shrink_slabs(int nid);
+
+/* room.c */
+void spb_make_room(gfp_t gfp, unsigned int order, unsigned int alloc_flags,
+		   const struct alloc_context *ac, enum compact_result *result);
+
+/* compact.c */
+bool spb_suits_as_source(struct page *page);
+bool spb_suits_as_target(struct page *page);
+
 /* contig.c */
 int spb_least_to_move(const struct zone *zone);
 struct page *__spb_alloc_contig(struct zone *zone, unsigned long nr_pages,
@@ -144,6 +222,7 @@ void __spb_took_range(unsigned long start, unsigned long end);
 
 /* In mm/page_alloc.c, see page_alloc_reach.h */
 void spb_give_back(struct zone *zone);
+struct page *spb_alloc_target(struct zone *zone, unsigned int order, bool from_tainted);
 bool spb_range_fits(struct zone *zone, unsigned long pfn, unsigned long nr_pages);
 int spb_block_label(const struct page *page);
 void spb_set_labels(struct page *page, unsigned int order, int label);

@@ -82,6 +82,36 @@ TRACE_EVENT(spb_refuse,
 		  __entry->gfp)
 );
 
+TRACE_EVENT(spb_defrag,
+
+	TP_PROTO(struct zone *zone, unsigned int spb, unsigned long pages,
+		 unsigned int stop),
+
+	TP_ARGS(zone, spb, pages, stop),
+
+	TP_STRUCT__entry(
+		__field(int, nid)
+		__string(zone, zone->name)
+		__field(unsigned int, spb)
+		__field(unsigned long, pages)
+		__field(unsigned int, stop)
+	),
+
+	TP_fast_assign(
+		__entry->nid = zone_to_nid(zone);
+		__assign_str(zone);
+		__entry->spb = spb;
+		__entry->pages = pages;
+		__entry->stop = stop;
+	),
+
+	TP_printk("node=%d zone=%s spb=%u pages=%lu stop=%s",
+		  __entry->nid, __get_str(zone), __entry->spb, __entry->pages,
+		  __print_symbolic(__entry->stop, { 0, "room" }, { 1, "empty" },
+				   { 2, "stuck" }, { 3, "no_target" }, { 4, "pages" },
+				   { 5, "time" }, { 6, "signal" }))
+);
+
 #endif /* _TRACE_SUPERPAGEBLOCK_H */
 
 #include <trace/define_trace.h>

@@ -1,0 +1,511 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Moving what can move out of a superpageblock (SPB): out of a tainted one to make
+ * room for what cannot move, out of a clean one to make it one huge page. The zone's
+ * lock is taken to look and to note, never while something is moved.
+ */
+#include <kunit/static_stub.h>
+#include <kunit/visibility.h>
+#include <linux/bitmap.h>
+#include <linux/cleanup.h>
+#include <linux/export.h>
+#include <linux/memory_hotplug.h>
+#include <linux/migrate.h>
+#include <linux/mm.h>
+#include <linux/page-isolation.h>
+#include <linux/sched/signal.h>
+#include <linux/superpageblock.h>
+#include <linux/swap.h>
+
+#include <trace/events/superpageblock.h>
+
+#include "../internal.h"
+#include "defrag.h"
+
+/* A run in the background ends after so long, so that the next SPB gets its turn. */
+#define RUN_TIME (HZ / 5)
+
+/* After one that moved nothing its SPB is left alone for a while. */
+#define REST (5 * HZ)
+
+/* What comes to an SPB while it is emptied is moved, too, but not for ever. */
+#define EVACUATION_PASSES 5
+
+/* One run: what is to be moved from where, and what became of it so far. */
+struct spb_mover {
+	struct zone *zone;
+	unsigned int nr;
+	bool from_tainted;
+	enum migrate_mode mode;
+	struct spb_limits limits;
+	struct spb_moved *moved;
+};
+
+static struct superpageblock *spb_at(const struct spb_mover *mover)
+{
+	return &mover->zone->spb->spb[mover->nr];
+}
+
+static unsigned long block_pfn(const struct spb_mover *mover, unsigned int block)
+{
+	return ((mover->zone->spb->first + mover->nr) << SPB_ORDER) +
+	       block * pageblock_nr_pages;
+}
+
+static struct page *block_page(const struct spb_mover *mover, unsigned int block)
+{
+	struct page *page = pfn_to_online_page(block_pfn(mover, block));
+
+	return page && page_zone(page) == mover->zone ? page : NULL;
+}
+
+static struct folio *new_folio(struct folio *old, unsigned long private)
+{
+	const struct spb_mover *mover = (const struct spb_mover *)private;
+
+	return page_rmappable_folio(spb_alloc_target(mover->zone, folio_order(old),
+						     mover->from_tainted));
+}
+
+static bool out_of_limits(const struct spb_mover *mover)
+{
+	struct spb_moved *moved = mover->moved;
+
+	if (moved->pages >= mover->limits.pages)
+		moved->stop = SPB_STOP_PAGES;
+	else if (time_after_eq(spb_now(), mover->limits.until))
+		moved->stop = SPB_STOP_TIME;
+	else if (signal_pending(current))
+		moved->stop = SPB_STOP_SIGNAL;
+	else
+		return false;
+	return true;
+}
+
+/* Besides those that any folio of its kind has, and ours. */
+static bool has_more_references(const struct folio *folio)
+{
+	return folio_maybe_dma_pinned((struct folio *)folio) ||
+	       folio_ref_count(folio) > folio_expected_ref_count(folio) + 1;
+}
+
+/* Those left on the list would not move. Return: pages. */
+static unsigned long count_stuck(struct spb_moved *moved, const struct list_head *folios,
+				 bool no_target)
+{
+	unsigned long nr = 0;
+	struct folio *folio;
+
+	list_for_each_entry(folio, folios, lru) {
+		unsigned long pages = folio_nr_pages(folio);
+
+		nr += pages;
+		if (no_target)
+			moved->no_target += pages;
+		else if (has_more_references(folio))
+			moved->pinned += pages;
+		else
+			moved->busy += pages;
+	}
+	return nr;
+}
+
+/* Return: whether there was somewhere to go. */
+static bool move_list(const struct spb_mover *mover, struct compact_control *cc,
+		      unsigned long *stuck)
+{
+	unsigned int isolated = cc->nr_migratepages;
+	unsigned long left;
+	bool no_target;
+
+	no_target = migrate_pages(&cc->migratepages, new_folio, NULL, (unsigned long)mover,
+				  mover->mode, MR_COMPACTION, NULL) == -ENOMEM;
+	left = count_stuck(mover->moved, &cc->migratepages, no_target);
+	putback_movable_pages(&cc->migratepages);
+	cc->nr_migratepages = 0;
+	*stuck += left;
+	mover->moved->pages += isolated - left;
+	return !no_target;
+}
+
+static bool move_range(const struct spb_mover *mover, unsigned long pfn, unsigned long end,
+		       unsigned long *stuck)
+{
+	struct compact_control cc = {
+		.zone = mover->zone,
+		.order = -1,
+		.gfp_mask = GFP_KERNEL,
+		.mode = mover->mode,
+		.ignore_skip_hint = true,
+		.no_set_skip_hint = true,
+	};
+
+	INIT_LIST_HEAD(&cc.migratepages);
+	while (pfn < end) {
+		if (out_of_limits(mover))
+			return false;
+		cc.migrate_pfn = pfn;
+		isolate_migratepages_range(&cc, pfn, end);
+		pfn = max(cc.migrate_pfn, pfn + 1);
+		if (cc.nr_migratepages && !move_list(mover, &cc, stuck)) {
+			mover->moved->stop = SPB_STOP_NO_TARGET;
+			return false;
+		}
+		cond_resched();
+	}
+	return true;
+}
+
+/* Whoever looks next need not look at a block again that has nothing to move. */
+static void note_unmixed(const struct spb_mover *mover, struct page *page)
+{
+	guard(spinlock_irq)(&mover->zone->lock);
+	__spb_mixed(page, false);
+}
+
+/* Return: whether to go on with another block. */
+static bool move_block(const struct spb_mover *mover, unsigned int block)
+{
+	unsigned long pfn = block_pfn(mover, block);
+	struct page *page = block_page(mover, block);
+	unsigned long stuck = 0;
+
+	if (!page)
+		return true;
+	if (!move_range(mover, pfn, pfn + pageblock_nr_pages, &stuck))
+		return false;
+	if (!stuck)
+		note_unmixed(mover, page);
+	/* What was moved away is free once this CPU's batch of such pages is given up. */
+	lru_add_drain_cpu_zone(mover->zone);
+	return true;
+}
+
+/* In a block, while it may change: a hint. */
+static unsigned long block_free_pages(struct page *page)
+{
+	struct page *end = page + pageblock_nr_pages;
+	unsigned long nr = 0;
+
+	while (page < end) {
+		unsigned int order = PageBuddy(page) ? buddy_order_unsafe(page) : 0;
+
+		if (!PageBuddy(page) || order > MAX_PAGE_ORDER) {
+			page++;
+			continue;
+		}
+		nr += 1UL << order;
+		page += 1UL << order;
+	}
+	return nr;
+}
+
+/**
+ * spb_free_pages() - how many pages of an SPB are free?
+ * @zone: its zone
+ * @nr: its number in the zone
+ * @enough: no need to count further
+ *
+ * Nobody counts them as they come and go, so this looks at the pages.
+ *
+ * Context: may sleep. Without the zone's lock it is a hint.
+ * Return: pages, more than @enough if there are more.
+ */
+unsigned long spb_free_pages(struct zone *zone, unsigned int nr, unsigned long enough)
+{
+	const struct spb_mover mover = { .zone = zone, .nr = nr };
+	unsigned long pages = 0;
+	unsigned int block;
+
+	for (block = 0; block < SPB_BLOCKS && pages < enough; block++) {
+		struct page *page = block_page(&mover, block);
+
+		if (page)
+			pages += min(block_free_pages(page), pageblock_nr_pages);
+		cond_resched();
+	}
+	return pages;
+}
+
+static struct spb_room room_of(const struct spb_mover *mover, unsigned long free_pages)
+{
+	const struct superpageblock *spb = spb_at(mover);
+
+	guard(spinlock_irq)(&mover->zone->lock);
+	return (struct spb_room) {
+		.tainted = spb->tainted,
+		.movable = spb->nr[SPB_MOVABLE] + spb->nr[SPB_MIXED],
+		.free = spb->nr[SPB_CLAIMABLE],
+		.free_pages = free_pages,
+		.block_pages = pageblock_nr_pages,
+	};
+}
+
+static void copy_map(const struct spb_mover *mover, enum spb_block which, unsigned long *map)
+{
+	guard(spinlock_irq)(&mover->zone->lock);
+	bitmap_copy(map, spb_at(mover)->map[which], SPB_BLOCKS);
+}
+
+static bool has_ended(const struct spb_mover *mover, unsigned long free_pages)
+{
+	struct spb_room room = room_of(mover, free_pages + mover->moved->pages);
+
+	if (!spb_defrag_stops(&room))
+		return false;
+	mover->moved->stop = room.movable ? SPB_STOP_ROOM : SPB_STOP_EMPTY;
+	return true;
+}
+
+/*
+ * Until there is room; the blocks as they were at the start. Return: whether to go on
+ * with others.
+ */
+static bool move_until_room(const struct spb_mover *mover, enum spb_block which,
+			    unsigned long free_pages)
+{
+	DECLARE_BITMAP(blocks, SPB_BLOCKS);
+	unsigned int block;
+
+	copy_map(mover, which, blocks);
+	for_each_set_bit(block, blocks, SPB_BLOCKS)
+		if (has_ended(mover, free_pages) || !move_block(mover, block))
+			return false;
+	return !has_ended(mover, free_pages);
+}
+
+/* Without progress the same would happen again: not for some seconds. */
+static void note_end(const struct spb_mover *mover, bool background)
+{
+	struct spb_zone *spbs = mover->zone->spb;
+	struct superpageblock *spb = spb_at(mover);
+	const struct spb_moved *moved = mover->moved;
+
+	trace_spb_defrag(mover->zone, mover->nr, moved->pages, moved->stop);
+	guard(spinlock_irq)(&mover->zone->lock);
+	spb->stop = moved->stop;
+	spb->stopped = jiffies ?: 1;
+	if (background)
+		spb->rest_until = moved->pages ? 0 : spb_now() + REST;
+	spbs->events[SPB_ENDED + moved->stop]++;
+	spbs->events[SPB_MOVED] += moved->pages;
+	if (background && moved->pages && moved->stop == SPB_STOP_TIME)
+		__set_bit(mover->nr, spbs->wanted);
+}
+
+static void note_begin(const struct spb_mover *mover)
+{
+	guard(spinlock_irq)(&mover->zone->lock);
+	mover->zone->spb->events[SPB_RUN]++;
+}
+
+/**
+ * spb_defrag_some() - a run in the background
+ * @zone: its zone
+ * @nr: number of the SPB
+ *
+ * Begins only if the SPB is too full, and ends when it is no longer, or after some
+ * time or pages; then it is wanted again.
+ *
+ * Context: process, may sleep.
+ */
+void spb_defrag_some(struct zone *zone, unsigned int nr)
+{
+	struct spb_moved moved = { };
+	const struct spb_mover mover = {
+		.zone = zone, .nr = nr, .from_tainted = true, .mode = MIGRATE_SYNC_LIGHT,
+		.limits = { ULONG_MAX, spb_now() + RUN_TIME },
+		.moved = &moved,
+	};
+	unsigned long free_pages = spb_free_pages(zone, nr, 3 * pageblock_nr_pages);
+	struct spb_room room = room_of(&mover, free_pages);
+
+	if (!spb_defrag_starts(&room))
+		return;
+	note_begin(&mover);
+	moved.stop = SPB_STOP_STUCK;
+	if (move_until_room(&mover, SPB_MOVABLE, free_pages))
+		move_until_room(&mover, SPB_MIXED, free_pages);
+	note_end(&mover, true);
+}
+EXPORT_SYMBOL_IF_KUNIT(spb_defrag_some);
+
+/* In use, but neither on the LRU nor free on its way to the buddies. */
+static bool is_fixed(struct page *page)
+{
+	struct page *head = compound_head(page);
+
+	if (PageLRU(head) || PageBuddy(page))
+		return false;
+	return page_has_type(head) || page_count(head);
+}
+
+static unsigned long count_fixed(const struct spb_mover *mover)
+{
+	unsigned long nr = 0, i;
+	unsigned int block;
+
+	for (block = 0; block < SPB_BLOCKS; block++) {
+		struct page *page = block_page(mover, block);
+		unsigned long step;
+
+		for (i = 0; page && i < pageblock_nr_pages; i += step) {
+			unsigned int order = PageBuddy(page + i) ?
+					     buddy_order_unsafe(page + i) : 0;
+
+			step = order <= MAX_PAGE_ORDER ? 1UL << order : 1;
+			nr += is_fixed(page + i);
+		}
+		cond_resched();
+	}
+	return nr;
+}
+
+/* All that is in it, for as long as the limits allow. */
+static void move_all(const struct spb_mover *mover)
+{
+	DECLARE_BITMAP(unused, SPB_BLOCKS);
+	unsigned int block;
+
+	copy_map(mover, SPB_FREE, unused);
+	mover->moved->stop = SPB_STOP_STUCK;
+	for_each_clear_bit(block, unused, SPB_BLOCKS)
+		if (!move_block(mover, block))
+			return;
+	if (!mover->moved->pinned && !mover->moved->busy)
+		mover->moved->stop = SPB_STOP_EMPTY;
+}
+
+static int check_spb(struct zone *zone, unsigned int nr, bool tainted)
+{
+	if (!zone->spb)
+		return -EOPNOTSUPP;
+	if (nr >= zone->spb->index.nr)
+		return -ENXIO;
+	return READ_ONCE(zone->spb->spb[nr].tainted) == tainted ? 0 : -EINVAL;
+}
+
+/**
+ * spb_defrag() - move what can move out of a tainted SPB
+ * @zone: its zone
+ * @nr: its number in the zone
+ * @limits: where to stop at the latest
+ * @moved: filled in as it goes on
+ *
+ * Context: process, may sleep.
+ * Return: 0, -EOPNOTSUPP the zone has no SPBs, -ENXIO there is no such SPB, -EINVAL it
+ * is not tainted, -EINTR a signal came.
+ */
+int spb_defrag(struct zone *zone, unsigned int nr, const struct spb_limits *limits,
+	       struct spb_moved *moved)
+{
+	const struct spb_mover mover = {
+		.zone = zone, .nr = nr, .from_tainted = true, .mode = MIGRATE_SYNC_LIGHT,
+		.limits = *limits, .moved = moved,
+	};
+	int ret = check_spb(zone, nr, true);
+
+	*moved = (struct spb_moved) { };
+	if (ret)
+		return ret;
+	note_begin(&mover);
+	lru_add_drain_all();
+	move_all(&mover);
+	drain_all_pages(zone);
+	moved->fixed = count_fixed(&mover);
+	note_end(&mover, false);
+	return moved->stop == SPB_STOP_SIGNAL ? -EINTR : 0;
+}
+EXPORT_SYMBOL_FOR_MODULES(spb_defrag, "fragbed*");
+
+static bool is_empty(const struct spb_mover *mover)
+{
+	const struct superpageblock *spb = spb_at(mover);
+
+	guard(spinlock_irq)(&mover->zone->lock);
+	return !spb->tainted && spb->nr[SPB_FREE] == spb->nr[SPB_USABLE];
+}
+
+/* Nothing is allocated from it meanwhile: it is isolated. */
+static void move_isolated(const struct spb_mover *mover)
+{
+	struct spb_moved *moved = mover->moved;
+	int pass;
+
+	for (pass = 0; pass < EVACUATION_PASSES && !is_empty(mover); pass++) {
+		moved->pinned = 0;
+		moved->busy = 0;
+		move_all(mover);
+		drain_all_pages(mover->zone);
+		if (moved->stop != SPB_STOP_STUCK && moved->stop != SPB_STOP_EMPTY)
+			break;
+		lru_add_drain_all();
+	}
+	if (is_empty(mover))
+		moved->stop = SPB_STOP_EMPTY;
+	else if (moved->stop == SPB_STOP_EMPTY)
+		moved->stop = SPB_STOP_STUCK;
+}
+
+/**
+ * spb_evacuate() - empty a clean SPB, so that it can become one huge page
+ * @zone: its zone
+ * @nr: its number in the zone
+ * @limits: where to stop at the latest
+ * @moved: filled in as it goes on: what was moved, what stood in the way
+ *
+ * Context: process, may sleep.
+ * Return: 0 it is empty, -EBUSY something stood in the way, -EINTR a signal came,
+ * -EINVAL it is tainted, -EOPNOTSUPP and -ENXIO as spb_defrag().
+ */
+int spb_evacuate(struct zone *zone, unsigned int nr, const struct spb_limits *limits,
+		 struct spb_moved *moved)
+{
+	const struct spb_mover mover = {
+		.zone = zone, .nr = nr, .mode = MIGRATE_SYNC, .limits = *limits, .moved = moved,
+	};
+	int ret = check_spb(zone, nr, false);
+	unsigned long start, end;
+
+	*moved = (struct spb_moved) { .stop = SPB_STOP_STUCK };
+	if (ret)
+		return ret;
+	start = max(block_pfn(&mover, 0), zone->zone_start_pfn);
+	end = min(block_pfn(&mover, SPB_BLOCKS), zone_end_pfn(zone));
+	note_begin(&mover);
+	lru_add_drain_all();
+	drain_all_pages(zone);
+	if (!start_isolate_page_range(start, end, PB_ISOLATE_MODE_OTHER)) {
+		move_isolated(&mover);
+		undo_isolate_page_range(start, end);
+	}
+	moved->fixed = count_fixed(&mover);
+	note_end(&mover, false);
+	if (moved->stop == SPB_STOP_EMPTY)
+		return 0;
+	return moved->stop == SPB_STOP_SIGNAL ? -EINTR : -EBUSY;
+}
+EXPORT_SYMBOL_FOR_MODULES(spb_evacuate, "fragbed*");
+
+/**
+ * spb_empty_block() - move what can move out of one pageblock of a tainted SPB
+ * @zone: its zone
+ * @nr: number of the SPB
+ * @block: number of the pageblock in it
+ *
+ * Context: process, may sleep.
+ * Return: pages moved.
+ */
+unsigned long spb_empty_block(struct zone *zone, unsigned int nr, unsigned int block)
+{
+	struct spb_moved moved = { };
+	const struct spb_mover mover = {
+		.zone = zone, .nr = nr, .from_tainted = true, .mode = MIGRATE_SYNC_LIGHT,
+		.limits = { ULONG_MAX, spb_now() + RUN_TIME }, .moved = &moved,
+	};
+
+	move_block(&mover, block);
+	/* Out of this CPU's list, or the request would not see what is free now. */
+	drain_local_pages(zone);
+	return moved.pages;
+}
