@@ -416,6 +416,7 @@ static void ask(struct spb_stage *stage, void *data)
 	struct stage_request *request = data;
 	struct spb_zone *spbs = stage->zone->spb;
 	bool want_all = spbs->want_all, want_shrink = spbs->want_shrink;
+	unsigned long credit = spbs->credit;
 	unsigned int others_evacuable = spbs->nr_evacuable - evacuable(stage);
 	unsigned long before[NR_SPB_EVENTS];
 	struct page *page;
@@ -423,12 +424,14 @@ static void ask(struct spb_stage *stage, void *data)
 
 	spbs->want_all = false;
 	spbs->want_shrink = false;
+	spbs->credit = request->credit;
 	spbs->nr_evacuable -= others_evacuable;
 	memcpy(before, spbs->events, sizeof(before));
 	page = reach_rmqueue(stage->zone, request->order, request->type,
 			     request->alloc_flags);
 	for (i = 0; i < NR_SPB_EVENTS; i++)
 		request->events[i] = spbs->events[i] - before[i];
+	request->credit = spbs->credit;
 	if (page) {
 		note_answer(stage, request, page);
 		reach_free_one_page(page, stage->zone, request->order,
@@ -437,6 +440,7 @@ static void ask(struct spb_stage *stage, void *data)
 	spbs->nr_evacuable += others_evacuable;
 	spbs->want_all = want_all;
 	spbs->want_shrink = want_shrink;
+	spbs->credit = credit;
 	want_nothing(stage);
 }
 
@@ -451,7 +455,7 @@ void spb_stage_ask(struct spb_stage *stage, struct stage_request *request)
 {
 	*request = (struct stage_request) { .type = request->type,
 		.order = request->order, .alloc_flags = request->alloc_flags,
-		.at = -1, .block = -1, .label = -1 };
+		.credit = request->credit, .at = -1, .block = -1, .label = -1 };
 	spb_stage_alone(stage, ask, request);
 }
 EXPORT_SYMBOL_IF_KUNIT(spb_stage_ask);
@@ -482,6 +486,22 @@ static void relieve(void *data)
 	reach_drain_free_pages();
 }
 
+/* It gives up, too, when somebody else has the lock: that is not the end. */
+static void use_up(struct spb_pressure *pressure)
+{
+	unsigned long held_back;
+	struct page *page;
+
+	do {
+		held_back = spb_grown(pressure, SPB_HELD_BACK);
+		page = alloc_pages_nolock(0, zone_to_nid(pressure->stage->zone), 0);
+		if (page)
+			list_add(&page->lru, &pressure->taken);
+		else
+			cond_resched();
+	} while (page || held_back == spb_grown(pressure, SPB_HELD_BACK));
+}
+
 /**
  * spb_press() - use up all that may be had without tainting
  * @test: case
@@ -492,7 +512,6 @@ static void relieve(void *data)
 struct spb_pressure *spb_press(struct kunit *test, const char *drawing)
 {
 	struct spb_pressure *pressure = kunit_kzalloc(test, sizeof(*pressure), GFP_KERNEL);
-	struct page *page;
 
 	KUNIT_ASSERT_NOT_NULL(test, pressure);
 	INIT_LIST_HEAD(&pressure->taken);
@@ -500,8 +519,7 @@ struct spb_pressure *spb_press(struct kunit *test, const char *drawing)
 	pressure->spbs = pressure->stage->zone->spb;
 	memcpy(pressure->before, pressure->spbs->events, sizeof(pressure->before));
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, relieve, pressure));
-	while ((page = alloc_pages_nolock(0, zone_to_nid(pressure->stage->zone), 0)))
-		list_add(&page->lru, &pressure->taken);
+	use_up(pressure);
 	KUNIT_EXPECT_EQ_MSG(test, spb_grown(pressure, SPB_TAINT), 0, "nolock must not taint");
 	KUNIT_EXPECT_GT(test, spb_grown(pressure, SPB_HELD_BACK), 0);
 	memcpy(pressure->before, pressure->spbs->events, sizeof(pressure->before));
@@ -536,14 +554,15 @@ EXPORT_SYMBOL_IF_KUNIT(spb_grown);
  * @test: case
  * @pressure: from spb_press()
  *
- * Return: a page of an unmovable block.
+ * Return: a page of an unmovable block in the zone of the stage.
  */
 struct page *spb_take_back(struct kunit *test, struct spb_pressure *pressure)
 {
 	struct page *page;
 
 	list_for_each_entry(page, &pressure->taken, lru) {
-		if (reach_pageblock_type(page) != MIGRATE_UNMOVABLE)
+		if (reach_pageblock_type(page) != MIGRATE_UNMOVABLE ||
+		    page_zone(page) != pressure->stage->zone)
 			continue;
 		list_del(&page->lru);
 		return page;

@@ -48,6 +48,7 @@ struct spb_stage {
  * @type: migratetype
  * @order: order
  * @alloc_flags: ALLOC_* flags
+ * @credit: the zone's credit before and after, see use_credit()
  * @at: which SPB of the stage served it, -1 none
  * @block: which pageblock of that
  * @label: its label afterwards
@@ -59,6 +60,7 @@ struct stage_request {
 	int type;
 	unsigned int order;
 	unsigned int alloc_flags;
+	unsigned long credit;
 	int at;
 	int block;
 	int label;

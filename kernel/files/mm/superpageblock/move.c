@@ -181,7 +181,7 @@ static bool move_block(const struct spb_mover *mover, unsigned int block)
 	return true;
 }
 
-/* In a block, while it may change: a hint. */
+/* In a block that is not wholly free, while it may change: a hint. */
 static unsigned long block_free_pages(struct page *page)
 {
 	struct page *end = page + pageblock_nr_pages;
@@ -190,7 +190,7 @@ static unsigned long block_free_pages(struct page *page)
 	while (page < end) {
 		unsigned int order = PageBuddy(page) ? buddy_order_unsafe(page) : 0;
 
-		if (!PageBuddy(page) || order > MAX_PAGE_ORDER) {
+		if (!PageBuddy(page) || order >= pageblock_order) {
 			page++;
 			continue;
 		}
@@ -200,28 +200,41 @@ static unsigned long block_free_pages(struct page *page)
 	return nr;
 }
 
+static void copy_map(const struct spb_mover *mover, enum spb_block which, unsigned long *map)
+{
+	guard(spinlock_irq)(&mover->zone->lock);
+	bitmap_copy(map, spb_at(mover)->map[which], SPB_BLOCKS);
+}
+
 /**
  * spb_free_pages() - how many pages of an SPB are free?
  * @zone: its zone
  * @nr: its number in the zone
  * @enough: no need to count further
  *
- * Nobody counts them as they come and go, so this looks at the pages.
+ * Nobody counts them as they come and go, so this looks at the pages of blocks that
+ * are not wholly free. Those of the highatomic reserve are not for all, so they do not
+ * count.
  *
  * Context: may sleep. Without the zone's lock it is a hint.
- * Return: pages, more than @enough if there are more.
+ * Return: pages, @enough or more if there are as many.
  */
 unsigned long spb_free_pages(struct zone *zone, unsigned int nr, unsigned long enough)
 {
 	const struct spb_mover mover = { .zone = zone, .nr = nr };
-	unsigned long pages = 0;
+	DECLARE_BITMAP(unused, SPB_BLOCKS);
+	unsigned long pages;
 	unsigned int block;
 
-	for (block = 0; block < SPB_BLOCKS && pages < enough; block++) {
+	copy_map(&mover, SPB_CLAIMABLE, unused);
+	pages = bitmap_weight(unused, SPB_BLOCKS) * pageblock_nr_pages;
+	for_each_clear_bit(block, unused, SPB_BLOCKS) {
 		struct page *page = block_page(&mover, block);
 
-		if (page)
-			pages += min(block_free_pages(page), pageblock_nr_pages);
+		if (pages >= enough)
+			break;
+		if (page && spb_block_label(page) != MIGRATE_HIGHATOMIC)
+			pages += block_free_pages(page);
 		cond_resched();
 	}
 	return pages;
@@ -239,12 +252,6 @@ static struct spb_room room_of(const struct spb_mover *mover, unsigned long free
 		.free_pages = free_pages,
 		.block_pages = pageblock_nr_pages,
 	};
-}
-
-static void copy_map(const struct spb_mover *mover, enum spb_block which, unsigned long *map)
-{
-	guard(spinlock_irq)(&mover->zone->lock);
-	bitmap_copy(map, spb_at(mover)->map[which], SPB_BLOCKS);
 }
 
 static bool has_ended(const struct spb_mover *mover, unsigned long free_pages)
@@ -345,6 +352,8 @@ static unsigned long count_fixed(const struct spb_mover *mover)
 	unsigned long nr = 0, i;
 	unsigned int block;
 
+	lru_add_drain_all();
+	drain_all_pages(mover->zone);
 	for (block = 0; block < SPB_BLOCKS; block++) {
 		struct page *page = block_page(mover, block);
 		unsigned long step;
@@ -411,7 +420,6 @@ int spb_defrag(struct zone *zone, unsigned int nr, const struct spb_limits *limi
 	note_begin(&mover);
 	lru_add_drain_all();
 	move_all(&mover);
-	drain_all_pages(zone);
 	moved->fixed = count_fixed(&mover);
 	note_end(&mover, false);
 	return moved->stop == SPB_STOP_SIGNAL ? -EINTR : 0;

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Evacuation: a request that would taint a superpageblock makes room in a tainted one
+ * first, and on demand a clean one is emptied. The drawings are those of stage.h.
+ */
+#include <kunit/static_stub.h>
+#include <kunit/test.h>
+#include <linux/compaction.h>
+#include <linux/gfp.h>
+#include <linux/module.h>
+
+#include "../../../internal.h"
+#include "stage.h"
+
+#define UNMOV	MIGRATE_UNMOVABLE
+#define MOV	MIGRATE_MOVABLE
+#define RECL	MIGRATE_RECLAIMABLE
+
+#define NOFRAG	ALLOC_NOFRAGMENT
+#define HOLE	(1UL << STAGE_HOLE)
+#define BLOCK	pageblock_nr_pages
+
+/* How many blocks of a kind a request tries. */
+#define TRIES	8
+
+/* --- By the request itself -------------------------------------------------- */
+
+struct room_row {
+	const char *name;
+	const char *scene;	/* all that is free is used up then, claiming blocks */
+	gfp_t gfp;
+	unsigned int order;
+	unsigned int alloc_flags;
+	bool served;		/* there is room now */
+	unsigned int mixed;	/* blocks of this kind that something was moved out of */
+	unsigned int blocks;
+	bool in_vain;
+};
+
+static const struct room_row rooms[] = {
+	{ "a whole block", "ULLM", GFP_KERNEL, 0, NOFRAG, true, 0, 1 },
+	{ "reclaimable: as well", "RLLM", GFP_KERNEL | __GFP_RECLAIMABLE, 0, NOFRAG, true, 0, 1 },
+	{ "a claimed block: a page of it will do", "UylLM", GFP_KERNEL, 0, NOFRAG, true, 1, 0 },
+	{ "it was claimed for the other type", "UyLM", GFP_KERNEL | __GFP_RECLAIMABLE, 0, NOFRAG,
+	  true, 0, 1 },
+	{ "one that would not move is passed over", "UMMLM", GFP_KERNEL, 0, NOFRAG, true, 0, 1 },
+	{ "order 3", "ULLM", GFP_KERNEL, 3, NOFRAG, true, 0, 1 },
+	{ "a whole block is wanted", "UyLM", GFP_KERNEL, SCENE_PB(0), NOFRAG, true, 1, 1 },
+	{ "nothing moves", "UM", GFP_KERNEL, 0, NOFRAG, false, 0, 0, true },
+	{ "nothing is movable", "U", GFP_KERNEL, 0, NOFRAG, false, 0, 0, true },
+	{ "one that may taint", "ULLM", GFP_KERNEL, 0, 0, false },
+	{ "a movable request", "ULLM", GFP_KERNEL | __GFP_MOVABLE, 0, NOFRAG, false },
+	{ "one that may not start I/O", "ULLM", GFP_NOIO, 0, NOFRAG, false },
+};
+
+KUNIT_ARRAY_PARAM_DESC(room, rooms, name);
+
+static struct alloc_context context_of(gfp_t gfp)
+{
+	struct alloc_context ac = {
+		.migratetype = gfp_migratetype(gfp),
+		.highest_zoneidx = gfp_zone(gfp),
+		.zonelist = node_zonelist(zone_to_nid(scene_zone()), gfp),
+	};
+
+	ac.preferred_zoneref = first_zones_zonelist(ac.zonelist, ac.highest_zoneidx, NULL);
+	return ac;
+}
+
+/* Where the next request looks first. */
+static void look_at_stage(struct spb_stage *stage)
+{
+	guard(spinlock_irqsave)(&stage->zone->lock);
+	stage->zone->spb->room_from = (unsigned long)stage->spb[0] * SPB_BLOCKS;
+}
+
+static void make_room(struct kunit *test)
+{
+	const struct room_row *row = test->param_value;
+	struct spb_pressure *pressure = spb_press(test, row->scene);
+	const struct alloc_context ac = context_of(row->gfp);
+	enum compact_result result = COMPACT_SKIPPED;
+
+	look_at_stage(pressure->stage);
+	spb_make_room(row->gfp, scene_order(row->order), row->alloc_flags, &ac, &result);
+	KUNIT_EXPECT_EQ_MSG(test, result, row->served ? COMPACT_SUCCESS : COMPACT_SKIPPED,
+			    "%s: served", row->name);
+	KUNIT_EXPECT_EQ_MSG(test, spb_grown(pressure, SPB_MADE_ROOM_MIXED), row->mixed,
+			    "%s: mixed", row->name);
+	KUNIT_EXPECT_EQ_MSG(test, spb_grown(pressure, SPB_MADE_ROOM_BLOCK), row->blocks,
+			    "%s: blocks", row->name);
+	KUNIT_EXPECT_EQ_MSG(test, spb_grown(pressure, SPB_MADE_NO_ROOM) > 0, row->in_vain,
+			    "%s: in vain", row->name);
+	KUNIT_EXPECT_EQ(test, spb_grown(pressure, SPB_TO_TAINTED), 0);
+	KUNIT_EXPECT_EQ(test, spb_grown(pressure, SPB_TAINT), 0);
+	spb_stage_expect_true(test, pressure->stage->zone, row->name);
+}
+
+/* Bounded, and the next request goes on where this one stopped. */
+static void make_room_tries(struct kunit *test)
+{
+	struct spb_pressure *pressure = spb_press(test, "UM");
+	const struct alloc_context ac = context_of(GFP_KERNEL);
+	enum compact_result result = COMPACT_SKIPPED;
+	struct spb_zone *spbs = pressure->spbs;
+	unsigned long from;
+
+	look_at_stage(pressure->stage);
+	from = spbs->room_from;
+	spb_make_room(GFP_KERNEL, 0, NOFRAG, &ac, &result);
+	/* The first block is unmovable, and there is no mixed one. */
+	KUNIT_EXPECT_EQ(test, spbs->room_from - from, TRIES + 1);
+	spb_make_room(GFP_KERNEL, 0, NOFRAG, &ac, &result);
+	KUNIT_EXPECT_EQ(test, spbs->room_from - from, 2 * TRIES + 1);
+	KUNIT_EXPECT_EQ(test, spb_grown(pressure, SPB_MADE_NO_ROOM), 2);
+}
+
+/* Where there is something already, nothing is moved. */
+static void make_room_where_there_is(struct kunit *test)
+{
+	struct spb_pressure *pressure = spb_press(test, "ULLM");
+	const struct alloc_context ac = context_of(GFP_KERNEL);
+	enum compact_result result = COMPACT_SKIPPED;
+
+	look_at_stage(pressure->stage);
+	__free_page(spb_take_back(test, pressure));
+	reach_drain_free_pages();
+	spb_make_room(GFP_KERNEL, 0, NOFRAG, &ac, &result);
+	KUNIT_EXPECT_EQ(test, result, COMPACT_SUCCESS);
+	KUNIT_EXPECT_EQ(test, spb_grown(pressure, SPB_MADE_ROOM_BLOCK), 0);
+	KUNIT_EXPECT_EQ(test, spb_grown(pressure, SPB_MOVED), 0);
+}
+
+struct plain_row {
+	const char *name;
+	gfp_t gfp;
+	unsigned int order;
+};
+
+static const struct plain_row plains[] = {
+	{ "plain", GFP_KERNEL, 0 },
+	{ "reclaimable", GFP_KERNEL | __GFP_RECLAIMABLE, 0 },
+	{ "order 3", GFP_KERNEL, 3 },
+	{ "a page that may fail", GFP_KERNEL | __GFP_NORETRY, 0 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(plain, plains, name);
+
+/* End to end: a plain request does not taint while there is something to move. */
+static void plain_request(struct kunit *test)
+{
+	const struct plain_row *row = test->param_value;
+	struct spb_pressure *pressure = spb_press(test, "ULLLLM");
+	struct page *page;
+
+	look_at_stage(pressure->stage);
+	page = alloc_pages(row->gfp, row->order);
+	KUNIT_EXPECT_NOT_NULL(test, page);
+	KUNIT_EXPECT_EQ_MSG(test, spb_grown(pressure, SPB_TAINT), 0, "%s: tainted", row->name);
+	if (page)
+		__free_pages(page, row->order);
+}
+
+/* --- On demand -------------------------------------------------------------- */
+
+struct empty_row {
+	const char *name;
+	const char *scene[2];	/* the first one is emptied */
+	int ret;
+	enum spb_stop stop;
+	unsigned int blocks;	/* whose movable pages were moved */
+};
+
+static const struct empty_row empties[] = {
+	{ "some blocks", { "lll.", "M." }, 0, SPB_STOP_EMPTY, 3 },
+	{ "the last block", { "...............................l", "M." }, 0, SPB_STOP_EMPTY, 1 },
+	{ "empty already", { "." }, 0, SPB_STOP_EMPTY, 0 },
+	{ "room in a tainted one above its reserve", { "ll.", "U.......U" }, 0,
+	  SPB_STOP_EMPTY, 2 },
+	{ "what does not move is in the way", { "lM.", "M." }, -EBUSY, SPB_STOP_STUCK, 0 },
+	{ "a tainted one", { "lU." }, -EINVAL },
+};
+
+KUNIT_ARRAY_PARAM_DESC(empty, empties, name);
+
+static struct spb_limits soon(unsigned long pages)
+{
+	return (struct spb_limits) { pages, jiffies + 60 * HZ };
+}
+
+/* Nothing is left isolated, and the labels are as before. */
+static void expect_labels(struct kunit *test, struct spb_stage *stage)
+{
+	unsigned int block;
+
+	for (block = 0; block < SPB_BLOCKS; block++) {
+		struct page *page = pfn_to_page(spb_stage_pfn(stage, 0, block));
+
+		KUNIT_EXPECT_FALSE_MSG(test, get_pageblock_migratetype(page) == MIGRATE_ISOLATE, "block %u", block);
+	}
+	spb_stage_expect_true(test, stage->zone, "evacuated");
+}
+
+static void empty(struct kunit *test)
+{
+	const struct empty_row *row = test->param_value;
+	struct spb_stage *stage = spb_stage(test, row->scene, row->scene[1] ? 2 : 1);
+	const struct spb_limits limits = soon(ULONG_MAX);
+	struct spb_moved moved;
+	struct spb_info info;
+
+	KUNIT_EXPECT_EQ_MSG(test, spb_evacuate(stage->zone, stage->spb[0], &limits, &moved),
+			    row->ret, "%s", row->name);
+	KUNIT_EXPECT_EQ_MSG(test, moved.pages, row->blocks * (BLOCK - HOLE), "%s: pages",
+			    row->name);
+	if (row->ret != -EINVAL)
+		KUNIT_EXPECT_EQ_MSG(test, moved.stop, row->stop, "%s: stop", row->name);
+	spb_get_info(stage->zone, stage->spb[0], &info);
+	if (!row->ret) {
+		KUNIT_EXPECT_EQ_MSG(test, info.category, SPB_EMPTY, "%s", row->name);
+		KUNIT_EXPECT_EQ_MSG(test, info.claimable, info.blocks, "%s: claimable", row->name);
+		KUNIT_EXPECT_EQ(test, moved.fixed, 0);
+	}
+	if (row->ret == -EBUSY)
+		KUNIT_EXPECT_EQ_MSG(test, moved.fixed, BLOCK, "%s: fixed", row->name);
+	expect_labels(test, stage);
+}
+
+static void put_pinned(void *page)
+{
+	put_page(page);
+}
+
+static void empty_pinned(struct kunit *test)
+{
+	static const char *const scene[] = { "ll.", "M." };
+	struct spb_stage *stage = spb_stage(test, scene, 2);
+	struct page *page = pfn_to_page(spb_stage_pfn(stage, 0, 1) + HOLE + 50);
+	const struct spb_limits limits = soon(ULONG_MAX);
+	struct spb_moved moved;
+
+	get_page(page);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, put_pinned, page));
+	KUNIT_EXPECT_EQ(test, spb_evacuate(stage->zone, stage->spb[0], &limits, &moved), -EBUSY);
+	KUNIT_EXPECT_EQ(test, moved.pages, 2 * (BLOCK - HOLE) - 1);
+	KUNIT_EXPECT_EQ(test, moved.pinned, 1);
+	KUNIT_EXPECT_EQ(test, moved.busy + moved.no_target + moved.fixed, 0);
+	KUNIT_EXPECT_EQ(test, moved.stop, SPB_STOP_STUCK);
+	KUNIT_EXPECT_FALSE(test, spb_stage_spb(stage, 0)->tainted);
+	expect_labels(test, stage);
+	kunit_release_action(test, put_pinned, page);
+	KUNIT_EXPECT_EQ(test, spb_evacuate(stage->zone, stage->spb[0], &limits, &moved), 0);
+	KUNIT_EXPECT_EQ(test, moved.pages, 1);
+}
+
+static struct page *no_target(struct zone *zone, unsigned int order, bool from_tainted)
+{
+	return NULL;
+}
+
+static void empty_no_target(struct kunit *test)
+{
+	static const char *const scene[] = { "ll.", "M." };
+	struct spb_stage *stage = spb_stage(test, scene, 2);
+	const struct spb_limits limits = soon(ULONG_MAX);
+	struct spb_moved moved;
+
+	kunit_activate_static_stub(test, spb_alloc_target, no_target);
+	KUNIT_EXPECT_EQ(test, spb_evacuate(stage->zone, stage->spb[0], &limits, &moved), -EBUSY);
+	KUNIT_EXPECT_EQ(test, moved.stop, SPB_STOP_NO_TARGET);
+	KUNIT_EXPECT_GT(test, moved.no_target, 0);
+	KUNIT_EXPECT_EQ(test, moved.pages, 0);
+	expect_labels(test, stage);
+}
+
+static void empty_limits(struct kunit *test)
+{
+	static const char *const scene[] = { "ll.", "M." };
+	struct spb_stage *stage = spb_stage(test, scene, 2);
+	struct spb_limits limits = soon(1);
+	struct spb_moved moved;
+
+	KUNIT_EXPECT_EQ(test, spb_evacuate(stage->zone, stage->spb[0], &limits, &moved), -EBUSY);
+	KUNIT_EXPECT_EQ(test, moved.stop, SPB_STOP_PAGES);
+	limits = (struct spb_limits) { ULONG_MAX, jiffies };
+	KUNIT_EXPECT_EQ(test, spb_evacuate(stage->zone, stage->spb[0], &limits, &moved), -EBUSY);
+	KUNIT_EXPECT_EQ(test, moved.stop, SPB_STOP_TIME);
+	expect_labels(test, stage);
+}
+
+/* It is not filled again while it is emptied, nor is an empty one used up for it. */
+static void empty_targets(struct kunit *test)
+{
+	static const char *const scene[] = { "llll.", "M." };
+	struct spb_stage *stage = spb_stage(test, scene, 2);
+	const struct spb_limits limits = soon(ULONG_MAX);
+	unsigned int before = 0, after = 0, nr;
+	struct spb_moved moved;
+	struct spb_info info;
+
+	for (nr = 0; !spb_get_info(stage->zone, nr, &info); nr++)
+		before += info.category == SPB_EMPTY;
+	KUNIT_EXPECT_EQ(test, spb_evacuate(stage->zone, stage->spb[0], &limits, &moved), 0);
+	for (nr = 0; !spb_get_info(stage->zone, nr, &info); nr++)
+		after += info.category == SPB_EMPTY;
+	KUNIT_EXPECT_EQ(test, after, before + 1);
+}
+
+static struct kunit_case spb_evacuate_cases[] = {
+	KUNIT_CASE_PARAM(make_room, room_gen_params),
+	KUNIT_CASE(make_room_tries),
+	KUNIT_CASE(make_room_where_there_is),
+	KUNIT_CASE_PARAM(plain_request, plain_gen_params),
+	KUNIT_CASE_PARAM(empty, empty_gen_params),
+	KUNIT_CASE(empty_pinned),
+	KUNIT_CASE(empty_no_target),
+	KUNIT_CASE(empty_limits),
+	KUNIT_CASE(empty_targets),
+	{ }
+};
+
+static struct kunit_suite spb_evacuate_suite = {
+	.name = "fragbed_spb_evacuate",
+	.suite_init = scene_suite_init,
+	.suite_exit = scene_suite_exit,
+	.test_cases = spb_evacuate_cases,
+};
+
+kunit_test_suite(spb_evacuate_suite);
+
+MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");
+MODULE_DESCRIPTION("KUnit tests for evacuation of superpageblocks");
+MODULE_LICENSE("GPL");
