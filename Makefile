@@ -13,6 +13,8 @@ help:
 	@echo 'make run           fragment memory in a Linux 7.2 guest, compact it, print the report'
 	@echo 'make run SCENARIO=superpageblocks'
 	@echo '                   the same workload without and with superpageblocks'
+	@echo 'make run SCENARIO=defrag'
+	@echo '                   tainted superpageblocks defragmented, clean ones evacuated'
 	@echo 'make series        all patches to the kernel as a series to be mailed'
 	@echo 'make test          KUnit suites, debugfs knobs and the runner itself'
 	@echo 'make test LANE=x86_64, make run LANE=x86_64'

@@ -1,12 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# knobs.sh [CASE...]
+# knobs.sh [spb | CASE...]
 #
 # Tests of the module's knobs, inside a guest: each verb's success, each errno,
 # bad input of every kind, unload in the middle of things. KTAP on stdout, the
 # line "passed failed skipped" in the file $FRAGBED_COUNTS names.
-# A CASE is a name of the list at the end; without any, all run.
+# A CASE is a name of the lists at the end; without any, all run, and with "spb" those
+# of spb/.
 #
 # shellcheck disable=SC2016,SC2317,SC2329  # awk programs; cases are called by name
 
@@ -62,14 +63,14 @@ wait_for() {
 	done
 }
 
-# A write by another process; when this returns, the verb is at work. It is bash
-# that writes: busybox tries again on EINTR. It survives SIGTERM, so that the
-# write can return.
+# knob_in_background FILE LINE [BEGUN]: a write by another process; when this returns,
+# the verb is at work, as the function BEGUN tells. It is bash that writes: busybox
+# tries again on EINTR. It survives SIGTERM, so that the write can return.
 knob_in_background() {
 	begun_from=$(mem_free)
 	bash -c 'trap : TERM; echo "$2" >"$1"' writer "$FRAGBED_DIR/$1" "$2" 2>"$tmp/background" &
 	background=$!
-	wait_for has_begun
+	wait_for "${3:-has_begun}"
 }
 
 # Sets background_errno once the write is over.
@@ -127,6 +128,8 @@ hold/alloc|set=fragment type=unmovable order=0 count=1|EINVAL|set=fragment: is r
 hold/alloc|set=x type=unmovable order=0 count=1 node=9|ENXIO|node=9: no such node
 hold/alloc|set=x type=unmovable order=0 count=1 node=1000000|ENXIO|node=1000000: no such node
 hold/alloc|set=x type=unmovable order=0 count=1 node=-1|EINVAL|node=-1:
+hold/alloc|set=x type=unmovable order=0 count=1 gfp=later|EINVAL|gfp=later: must be one of kernel, atomic
+hold/alloc|set=x type=movable order=0 count=1 gfp=atomic|EINVAL|gfp=atomic: must be kernel
 hold/alloc||EINVAL|the line is empty
 hold/free|set=nosuch|ENXIO|set=nosuch: no such set
 hold/free|set=keep every=0|EINVAL|every=0:
@@ -162,6 +165,56 @@ map_chunk|4096k|EINVAL|map_chunk: 4096k
 reset|0|EINVAL|reset: 0
 "
 
+# The same for a kernel with superpageblocks, all of them in one zone of node 0.
+bad_input_spb="
+spb/defrag||EINVAL|the line is empty
+spb/defrag|pages=5|EINVAL|spb: missing
+spb/defrag|spb=all colour=red|EINVAL|colour: unknown key
+spb/defrag|spb|EINVAL|spb: has no value
+spb/defrag|spb=|EINVAL|spb=: must be a decimal number, tainted or all
+spb/defrag|spb=5x|EINVAL|spb=5x: must be a decimal number
+spb/defrag|spb=-1|EINVAL|spb=-1: must be a decimal number
+spb/defrag|spb=+1|EINVAL|spb=+1: must be a decimal number
+spb/defrag|spb=01|EINVAL|spb=01: must be a decimal number
+spb/defrag|spb=0x1|EINVAL|spb=0x1: must be a decimal number
+spb/defrag|spb=4294967296|EINVAL|spb=4294967296: must be a decimal number
+spb/defrag|spb=99999999999999999999|EINVAL|spb=99999999999999999999: must be a decimal number
+spb/defrag|spb=clean|EINVAL|spb=clean: must be a decimal number, tainted or all
+spb/defrag|spb=all spb=tainted|EINVAL|spb=tainted: given twice
+spb/defrag|spb=all pages=0|EINVAL|pages=0:
+spb/defrag|spb=all pages=many|EINVAL|pages=many:
+spb/defrag|spb=all pages=18446744073709551615|EINVAL|pages=18446744073709551615:
+spb/defrag|spb=all ms=0|EINVAL|ms=0: must be a decimal number from 1 to 3600000
+spb/defrag|spb=all ms=3600001|EINVAL|ms=3600001:
+spb/defrag|spb=all ms=1s|EINVAL|ms=1s:
+spb/defrag|spb=all node=0|EINVAL|node=0: does not go with spb=all
+spb/defrag|spb=all zone=Normal|EINVAL|zone=Normal: does not go with spb=all
+spb/defrag|spb=tainted node=9|ENXIO|node=9: no such node
+spb/defrag|spb=tainted node=1000000|ENXIO|node=1000000: no such node
+spb/defrag|spb=tainted node=-1|EINVAL|node=-1:
+spb/defrag|spb=tainted zone=Nosuch|ENXIO|zone=Nosuch: has no superpageblocks, those of node 0 are in
+spb/defrag|spb=1 zone=|ENXIO|zone=: has no superpageblocks
+spb/defrag|spb=99999|ENXIO|spb=99999: no such superpageblock, zone
+spb/evacuate|spb=tainted|EINVAL|spb=tainted: must be a decimal number, clean or all
+spb/evacuate|spb=all node=0|EINVAL|node=0: does not go with spb=all, which is all nodes and zones; write spb=clean
+spb/evacuate|spb=99999|ENXIO|spb=99999: no such superpageblock
+spb/evacuate|spb=clean node=9|ENXIO|node=9: no such node
+spb/evacuate|spb=clean ms=0|EINVAL|ms=0:
+spb/taint|spb=1 set=x|EINVAL|pages: missing
+spb/taint|spb=1 pages=1|EINVAL|set: missing
+spb/taint|pages=1 set=x|EINVAL|spb: missing
+spb/taint|spb=tainted pages=1 set=x|EINVAL|spb=tainted: must be a decimal number
+spb/taint|spb=99999999999 pages=1 set=x|EINVAL|spb=99999999999: must be a decimal number
+spb/taint|spb=99999 pages=1 set=x|ENXIO|spb=99999: no such superpageblock
+spb/taint|spb=1 pages=0 set=x|EINVAL|pages=0:
+spb/taint|spb=1 pages=4097 set=x|EINVAL|pages=4097: must be a decimal number from 1 to 4096
+spb/taint|spb=1 pages=1 set=all|EINVAL|set=all: is reserved
+spb/taint|spb=1 pages=1 set=fragment|EINVAL|set=fragment: is reserved
+spb/taint|spb=1 pages=1 set=a/b|EINVAL|set=a/b:
+spb/taint|spb=1 pages=1 set=x node=9|ENXIO|node=9: no such node
+spb/taint|spb=1 pages=1 set=x zone=Nosuch|ENXIO|zone=Nosuch: has no superpageblocks
+"
+
 # Each is refused with its errno, with exactly one line in the log that names the
 # key, and with what is held unchanged.
 bad_row() {
@@ -178,8 +231,8 @@ bad_row() {
 		check "sets unchanged" cmp -s "$tmp/sets" "$FRAGBED_DIR/hold/sets"
 }
 
-run_bad_input() {
-	echo "$bad_input" >"$tmp/rows"
+run_bad_rows() {
+	echo "$1" >"$tmp/rows"
 	while IFS='|' read -r bad_knob bad_line bad_errno bad_log <&3; do
 		[ -n "$bad_knob" ] || continue
 		case $bad_knob in
@@ -198,6 +251,25 @@ case_bad_input_takes_no_memory() {
 	near "$(free_pages)" "$free_before_bad" "$noise"
 }
 
+# All rows, while a set is held that has to stay as it is.
+run_bad_input() {
+	wanted=$((wanted + $(printf '%s\n' "$1" | grep -c '|') + 1))
+	knob hold/alloc "set=keep type=unmovable order=0 count=100"
+	free_before_bad=$(free_pages)
+	run_bad_rows "$1"
+	expect "bad input takes no memory" case_bad_input_takes_no_memory
+	knob reset 1
+}
+
+run_bad_input_spb() {
+	if have_feature spb; then
+		run_bad_input "$bad_input_spb"
+	else
+		wanted=$((wanted + 1))
+		skip "bad input of spb/" "$(fact caps spb)"
+	fi
+}
+
 # --- facts ---------------------------------------------------------------------
 
 case_version_is_that_of_dkms_conf() {
@@ -214,8 +286,11 @@ case_caps_agree_with_the_kernel() {
 mode() { find "$FRAGBED_DIR/$1" -perm "$2" | grep -q .; }
 
 case_modes_say_verb_tunable_or_fact() {
-	for knob in hold/alloc hold/free fragment/run fragment/free fragment/churn compact/run reset; do
+	for knob in hold/alloc hold/free fragment/run fragment/free fragment/churn compact/run spb/taint reset; do
 		check "$knob is a verb" mode "$knob" 0200 || return 1
+	done
+	for knob in mof spb/defrag spb/evacuate; do
+		check "$knob is a verb with an answer" mode "$knob" 0600 || return 1
 	done
 	for knob in version caps hold/sets fragment/index fragment/result fragment/churn_status compact/last map; do
 		check "$knob is a fact" mode "$knob" 0444 || return 1
@@ -249,6 +324,13 @@ case_hold_reclaimable_answers_the_shrinker() {
 	check "given back" [ "$(set_chunks r)" = 0 ] &&
 		check "counted" [ "$(set_column r 7)" = 300 ] &&
 		check "unmovable ones stay" [ "$(set_chunks u)" = 300 ]
+}
+
+case_hold_atomic() {
+	ok_knob hold/alloc "set=a type=unmovable order=2 count=50 gfp=atomic" &&
+		ok_knob hold/alloc "set=b type=reclaimable order=0 count=50 gfp=atomic" &&
+		ok_knob hold/alloc "set=c type=unmovable order=0 count=50 gfp=kernel" &&
+		check "held" [ "$(set_pages a) $(set_pages b) $(set_pages c)" = "200 50 50" ]
 }
 
 case_hold_stride_leaves_holes() {
@@ -482,6 +564,9 @@ case_compact_without_core_is_eopnotsupp() {
 	check "caps say no" eval '! have_feature compact' &&
 		check "and why" [ "$(fact caps compact)" = "no kernel built without CONFIG_FRAGBED" ] &&
 		wants EOPNOTSUPP compact/run "order=1 type=movable" &&
+		wants EOPNOTSUPP spb/defrag "spb=all" &&
+		wants EOPNOTSUPP spb/evacuate "spb=all" &&
+		wants EOPNOTSUPP spb/taint "spb=1 pages=1 set=x" &&
 		check "compact/last refuses" eval '! cat "$FRAGBED_DIR/compact/last" 2>/dev/null' &&
 		ok_knob hold/alloc "set=u type=unmovable order=3 count=10" &&
 		ok_knob fragment/run "order=4 index=300 unmovable=50 seed=1"
@@ -594,11 +679,240 @@ case_reset_frees_everything() {
 		check "all back" near "$(free_pages)" "$reset_before" "$noise"
 }
 
+# --- superpageblocks -------------------------------------------------------------------
+
+empty_one='$5 == "empty" && $6 == $7'
+full_clean_one='$5 == "clean" && $6 == $7 && $8 == 0'
+
+# pick_spb CONDITION: in $spb, as a line names it, the first one of node 0 whose row in
+# spb/table meets a condition in awk.
+pick_spb() {
+	spb=$(awk "!/^#/ && \$1 == 0 && $1 { print \"spb=\" \$3 \" zone=\" \$2; exit }" "$FRAGBED_DIR/spb/table")
+	check "there is one with $1" [ -n "$spb" ]
+}
+
+# The n-th column of its row.
+spb_column() {
+	awk -v spb="$spb" -v column="$1" '$1 == 0 && ("spb=" $3 " zone=" $2) == spb { print $column }' \
+		"$FRAGBED_DIR/spb/table"
+}
+
+# Pages in it that can move, by the map.
+spb_movable() {
+	awk -v first="$(spb_column 4)" -v pages="$(spb_pages)" \
+		'!/^#/ && $2 >= first && $2 < first + pages { sum += $5 } END { print sum + 0 }' "$FRAGBED_DIR/map"
+}
+
+sum_of_facts() {
+	awk -v pattern="$2" '$1 ~ pattern { sum += $2 } END { print sum + 0 }' "$FRAGBED_DIR/$1"
+}
+
+hold_movable_percent() {
+	ok_knob hold/alloc "set=m type=movable order=0 count=$(($(free_pages) * $1 / 100))"
+}
+
+# One that is full of what can move, with some pages that cannot.
+taint_a_full_one() {
+	hold_movable_percent 40 && pick_spb "$full_clean_one" &&
+		ok_knob spb/taint "$spb pages=16 set=t" && check "tainted" [ "$(spb_column 5)" = tainted ]
+}
+
+# Clean ones half full of single pages.
+scatter_movable() {
+	ok_knob hold/alloc "set=m type=movable order=0 count=$(($(spb_pages) * 8))" &&
+		ok_knob hold/free "set=m random=500 seed=1" && pick_spb "$full_clean_one"
+}
+
+case_spb_without_is_eopnotsupp() {
+	wants EOPNOTSUPP spb/defrag "spb=all" && wants EOPNOTSUPP spb/evacuate "spb=all" &&
+		wants EOPNOTSUPP spb/taint "spb=1 pages=1 set=x" &&
+		check "nothing to read" eval '! cat "$FRAGBED_DIR/spb/defrag" 2>/dev/null' &&
+		check "no table" [ ! -e "$FRAGBED_DIR/spb/table" ]
+}
+
+case_spb_facts() {
+	for knob in spb/table spb/stats spb/check; do
+		check "$knob is a fact" mode "$knob" 0444 || return 1
+	done
+	check "each row has all columns" awk '{ nr = NF - ($1 == "#") } NR == 1 { columns = nr } nr != columns { bad++ }
+		END { exit !(NR > 1 && columns == 14 && !bad) }' "$FRAGBED_DIR/spb/table" &&
+		check "a counter" [ -n "$(spb_stat became_tainted_too_early)" ]
+}
+
+case_spb_nothing_was_done_before() {
+	unload_module && load_module || return 1
+	check "defrag" [ "$(cat "$FRAGBED_DIR/spb/defrag")" = "state none" ] &&
+		check "evacuate" [ "$(cat "$FRAGBED_DIR/spb/evacuate")" = "state none" ]
+}
+
+case_spb_taint() {
+	became=$(spb_stat became_tainted)
+	pick_spb "$empty_one" && ok_knob spb/taint "$spb pages=8 set=t" &&
+		check "tainted" [ "$(spb_column 5)" = tainted ] &&
+		check "counted" [ "$(spb_stat became_tainted)" -gt "$became" ] &&
+		check "in eight pageblocks" [ "$(spb_column 10)" -ge 8 ] &&
+		check "held" grep -q '^t unmovable 0 0 8 8 0$' "$FRAGBED_DIR/hold/sets" &&
+		ok_knob hold/free set=t && check "gone" [ "$(spb_column 10)" -lt 8 ]
+}
+
+case_spb_taint_every_pageblock() {
+	pick_spb "$empty_one" && ok_knob spb/taint "$spb pages=$(($(spb_column 6) * 2)) set=t" &&
+		check "all of them" [ "$(spb_column 10)" = "$(spb_column 6)" ]
+}
+
+# Held are a page in the first half and the first one of the second.
+case_spb_taint_ebusy_gives_all_back() {
+	pick_spb "$empty_one" && ok_knob spb/taint "$spb pages=1 set=a" &&
+		ok_knob spb/taint "$spb pages=2 set=b" && ok_knob hold/free set=a || return 1
+	taint_before=$(free_pages)
+	wants EBUSY spb/taint "$spb pages=$(spb_pages) set=c" &&
+		check "the log says where" eval 'last_line | grep -q "none to be had from pfn"' &&
+		check "no set" [ "$(set_pages c)" = 0 ] && check "others stay" [ "$(set_pages b)" = 2 ] &&
+		check "all back" near "$(free_pages)" "$taint_before" "$noise"
+}
+
+case_spb_taint_enomem() {
+	while knob hold/alloc "set=full type=movable order=0 count=1024"; do :; done
+	pick_spb "$full_clean_one" && wants ENOMEM spb/taint "$spb pages=4096 set=t" &&
+		check "no set" [ "$(set_pages t)" = 0 ] &&
+		check "the log says why" eval 'last_line | grep -q "above the watermarks"'
+}
+
+case_spb_defrag() {
+	taint_a_full_one && ok_knob spb/defrag "$spb" || return 1
+	for name in spb node zone pages_limit ms_limit state error spbs left pages pinned busy no_target \
+		fixed stop ended_room ended_empty ended_stuck ended_no_target ended_pages ended_time ended_signal ns; do
+		check "$name" grep -q "^$name " "$FRAGBED_DIR/spb/defrag" || return 1
+	done
+	check "done" [ "$(fact spb/defrag state) $(fact spb/defrag error)" = "done none" ] &&
+		check "one" [ "$(fact spb/defrag spbs)" = 1 ] &&
+		check "asked" [ "spb=$(fact spb/defrag spb) zone=$(fact spb/defrag zone)" = "$spb" ] &&
+		check "moved" [ "$(fact spb/defrag pages)" -gt $(($(spb_pages) / 2)) ] &&
+		check "the table has it" [ "$(spb_column 13)" = "$(fact spb/defrag stop)" ] &&
+		check "and when" [ "$(spb_column 14)" -lt 60000 ] &&
+		check "nothing to move is left, or why" \
+			[ $(($(spb_movable) == 0 || $(sum_of_facts spb/defrag '^(pinned|busy|no_target)$') > 0)) = 1 ]
+}
+
+case_spb_defrag_tainted() {
+	hold_movable_percent 40 && pick_spb "$full_clean_one" && ok_knob spb/taint "$spb pages=4 set=t" &&
+		pick_spb "$full_clean_one" && ok_knob spb/taint "$spb pages=4 set=t" || return 1
+	tainted=$(awk '$1 == 0 && $5 == "tainted" { nr++ } END { print nr + 0 }' "$FRAGBED_DIR/spb/table")
+	ok_knob spb/defrag "spb=tainted" &&
+		check "$tainted gone through" near "$(fact spb/defrag spbs)" "$tainted" 2 &&
+		check "each ended somehow" [ "$(sum_of_facts spb/defrag '^ended_')" = "$(fact spb/defrag spbs)" ] &&
+		check "none is left" [ "$(fact spb/defrag left)" = 0 ] &&
+		check "moved" [ "$(fact spb/defrag pages)" -gt "$(spb_pages)" ]
+}
+
+case_spb_defrag_all() {
+	ok_knob spb/defrag "spb=all ms=10000" &&
+		check "where" [ "$(fact spb/defrag node) $(fact spb/defrag zone)" = "all all" ] &&
+		check "some" [ "$(fact spb/defrag spbs)" -gt 0 ]
+}
+
+# What is refused leaves the last answer alone.
+case_spb_defrag_of_others_is_einval() {
+	ok_knob spb/defrag "spb=tainted" && hold_movable_percent 20 || return 1
+	cp "$FRAGBED_DIR/spb/defrag" "$tmp/answer"
+	pick_spb "$full_clean_one" && wants EINVAL spb/defrag "$spb" &&
+		check "the log says so" eval 'last_line | grep -q "is clean, only tainted ones are defragmented"' &&
+		pick_spb "$empty_one" && wants EINVAL spb/defrag "$spb" &&
+		check "the log says so" eval 'last_line | grep -q "is empty, only tainted ones are defragmented"' &&
+		check "same answer" cmp -s "$tmp/answer" "$FRAGBED_DIR/spb/defrag"
+}
+
+case_spb_defrag_keeps_its_limits() {
+	taint_a_full_one && ok_knob spb/defrag "$spb pages=1" &&
+		check "the limit is told" [ "$(fact spb/defrag pages_limit)" = 1 ] &&
+		check "that is why it ended" [ "$(fact spb/defrag stop)" = pages ] &&
+		check "not much was moved" [ "$(fact spb/defrag pages)" -lt 512 ] &&
+		ok_knob spb/defrag "$spb ms=1" && check "the limit is told" [ "$(fact spb/defrag ms_limit)" = 1 ] &&
+		check "it took $(fact spb/defrag ns) ns" [ "$(fact spb/defrag ns)" -lt 1000000000 ]
+}
+
+case_spb_evacuate() {
+	scatter_movable && ok_knob spb/evacuate "$spb" &&
+		check "empty" [ "$(spb_column 5)" = empty ] &&
+		check "told" [ "$(fact spb/evacuate emptied) $(fact spb/evacuate not_emptied)" = "1 0" ] &&
+		check "moved" [ "$(fact spb/evacuate pages)" -gt 0 ] &&
+		check "all still held" [ "$(set_pages m)" -gt 0 ] &&
+		ok_knob spb/evacuate "$spb" &&
+		check "empty already" [ "$(fact spb/evacuate emptied) $(fact spb/evacuate already_empty)" = "0 1" ] &&
+		check "nothing to move" [ "$(fact spb/evacuate pages)" = 0 ]
+}
+
+case_spb_evacuate_clean() {
+	scatter_movable || return 1
+	had=$(spb_count empty)
+	ok_knob spb/evacuate "spb=clean" || return 1
+	ways=$(fact spb/evacuate not_emptied)
+	check "some became empty" [ "$(fact spb/evacuate emptied)" -gt 0 ] &&
+		check "those that were" near "$(fact spb/evacuate already_empty)" "$had" 2 &&
+		check "the table has them" [ "$(spb_count empty)" -gt "$had" ] &&
+		check "what is in the way" \
+			[ "$(grep -c '^in_the_way spb=[0-9]* .*pinned=.*busy=.*no_target=.*fixed=' "$FRAGBED_DIR/spb/evacuate")" = $((ways < 8 ? ways : 8)) ]
+}
+
+case_spb_evacuate_all() {
+	ok_knob spb/evacuate "spb=all ms=10000" &&
+		check "where" [ "$(fact spb/evacuate node) $(fact spb/evacuate zone)" = "all all" ]
+}
+
+case_spb_evacuate_tainted_is_einval() {
+	taint_a_full_one && wants EINVAL spb/evacuate "$spb" &&
+		check "the log says so" eval 'last_line | grep -q "is tainted, only clean ones are evacuated"'
+}
+
+case_spb_evacuate_ebusy_says_why() {
+	scatter_movable && wants EBUSY spb/evacuate "$spb pages=1" &&
+		check "the log says why" eval 'last_line | grep -q "not emptied, pages: "' &&
+		check "told" [ "$(fact spb/evacuate error) $(fact spb/evacuate stop)" = "-EBUSY pages" ] &&
+		check "counted" [ "$(fact spb/evacuate emptied) $(fact spb/evacuate not_emptied)" = "0 1" ] &&
+		check "which" grep -q "^in_the_way ${spb%% *} " "$FRAGBED_DIR/spb/evacuate"
+}
+
+defrag_has_begun() { [ "$(fact spb/defrag state)" = running ]; }
+
+# Many that are tainted and full take a while, so that it can be disturbed.
+begin_long_defrag() {
+	hold_movable_percent 45 || return 1
+	number=0
+	while [ "$number" -lt 20 ]; do
+		number=$((number + 1))
+		pick_spb "$full_clean_one" && ok_knob spb/taint "$spb pages=1 set=t" || return 1
+	done
+	knob_in_background spb/defrag "spb=tainted" defrag_has_begun
+	check "it was seen to run" [ "$(fact spb/defrag state)" = running ]
+}
+
+case_spb_second_defrag_is_ebusy() {
+	begin_long_defrag || return 1
+	knob spb/defrag "spb=all"
+	kill -TERM "$background"
+	background_ends EINTR && check "second got $knob_errno" [ "$knob_errno" = EBUSY ]
+}
+
+case_spb_signal_ends_defrag_with_eintr() {
+	begin_long_defrag || return 1
+	kill -TERM "$background"
+	background_ends EINTR &&
+		check "told" [ "$(fact spb/defrag state) $(fact spb/defrag error)" = "done -EINTR" ] &&
+		check "not all gone through" [ "$(fact spb/defrag left)" -gt 0 ]
+}
+
+case_spb_reset_ends_defrag() {
+	begin_long_defrag || return 1
+	ok_knob reset 1 && background_ends EINTR && check "nothing held" [ "$(sets_listed)" = 0 ]
+}
+
+case_spb_records_are_true() { spb_records_are_true; }
+
 case_log_is_clean() { log_check; }
 
 cases='
 version_is_that_of_dkms_conf caps_agree_with_the_kernel modes_say_verb_tunable_or_fact
-hold_unmovable hold_movable hold_reclaimable_answers_the_shrinker hold_stride_leaves_holes
+hold_unmovable hold_movable hold_reclaimable_answers_the_shrinker hold_atomic hold_stride_leaves_holes
 hold_name_can_be_used_again free_every_nth free_random_follows_the_seed
 hold_enomem_gives_all_back holds_stop_above_the_watermarks
 line_too_long_is_e2big line_with_control_character_is_einval
@@ -612,6 +926,14 @@ movable_holds_migrate unmovable_holds_do_not
 open_file_pins_the_module unload_during_churn unload_with_holds
 reset_frees_everything log_is_clean oom_gives_all_back log_is_clean'
 
+spb_cases='
+spb_without_is_eopnotsupp spb_facts spb_nothing_was_done_before
+spb_taint spb_taint_every_pageblock spb_taint_ebusy_gives_all_back spb_taint_enomem
+spb_defrag spb_defrag_tainted spb_defrag_all spb_defrag_of_others_is_einval spb_defrag_keeps_its_limits
+spb_evacuate spb_evacuate_clean spb_evacuate_all spb_evacuate_tainted_is_einval spb_evacuate_ebusy_says_why
+spb_second_defrag_is_ebusy spb_signal_ends_defrag_with_eintr spb_reset_ends_defrag
+spb_records_are_true'
+
 # A case that cannot be built here, and why.
 skip_reason() {
 	case $1 in
@@ -623,6 +945,14 @@ skip_reason() {
 		# What sits on per-cpu lists hides whole blocks.
 		have_feature drain || fact caps drain ;;
 	oom_gives_all_back) [ -w /proc/sysrq-trigger ] || echo "no /proc/sysrq-trigger" ;;
+	spb_without_is_eopnotsupp) ! have_feature spb || echo "this kernel has superpageblocks" ;;
+	spb_*)
+		if ! have_feature spb; then
+			fact caps spb
+		elif [ "$(spb_pages)" -gt 4096 ]; then
+			echo "superpageblocks of $(spb_pages) pages are too large for a test"
+		fi
+		;;
 	esac
 }
 
@@ -652,16 +982,18 @@ at_exit "[ ! -e $FRAGBED_DIR ] || knob reset 1"
 setting /proc/sys/vm/compaction_proactiveness 0
 ktap_start
 wanted=0
-if [ $# -eq 0 ]; then
-	wanted=$(($(printf '%s\n' "$bad_input" | grep -c '|') + 1))
-	knob hold/alloc "set=keep type=unmovable order=0 count=100"
-	free_before_bad=$(free_pages)
-	run_bad_input
-	expect "bad input takes no memory" case_bad_input_takes_no_memory
-	knob reset 1
-	# shellcheck disable=SC2086  # words
-	set -- $cases
-fi
+# shellcheck disable=SC2086  # lists of words
+case $* in
+'')
+	run_bad_input "$bad_input"
+	run_bad_input_spb
+	set -- $spb_cases $cases
+	;;
+spb)
+	run_bad_input_spb
+	set -- $spb_cases log_is_clean
+	;;
+esac
 wanted=$((wanted + $#))
 for name; do
 	run_case "$name"

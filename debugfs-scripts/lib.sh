@@ -12,6 +12,9 @@
 #   knob FILE LINE              write a knob; $knob_errno says what came back
 #   fact FILE NAME              the value of one "name value" line
 #   pass, fail, skip DESC       one KTAP line each; finish exits with the truth
+#   dice N, type_of N           choices by chance, from $random on
+#   meminfo NAME, used_permille how full memory is
+#   spb_*                       what spb/ tells of superpageblocks
 
 # dash cannot tell errnos apart, and starting a program that can is the dearest
 # thing a script does in UML.
@@ -98,13 +101,18 @@ setting() {
 # --- kernel log ------------------------------------------------------------
 
 lib_mark=
-lib_trouble='WARNING: |BUG: |BUG at|kernel BUG|Oops|Bad page|INFO: (possible|lockdep|task|rcu|inconsistent|suspicious)|possible (circular|recursive|irq)|suspicious RCU|page allocation failure|chunks leaked|Call Trace'
+lib_trouble='WARNING: |BUG: |BUG at|kernel BUG|Oops|Bad page|INFO: (possible|lockdep|task|rcu|inconsistent|suspicious)|possible (circular|recursive|irq)|suspicious RCU|chunks leaked'
+lib_no_memory='page allocation failure|Call Trace'
 lib_kmemleak=/sys/kernel/debug/kmemleak
 
 log_mark() {
 	lib_mark="fragbed-mark-$$-$(cut -d' ' -f1 /proc/uptime)"
 	echo "$lib_mark" >/dev/kmsg
 }
+
+# For a script that asks for more than there is. The kernel tells where that was; so it
+# does for all that lib_trouble has, which is looked for in any case.
+log_may_have_failed_allocations() { lib_no_memory=; }
 
 log_since_mark() { dmesg | sed -n "/$lib_mark/,\$p" | sed 1d; }
 
@@ -130,7 +138,7 @@ log_check() {
 		say "the kernel log was overwritten since its mark"
 		return 1
 	fi
-	lib_found=$(grep -E "$lib_trouble" "${TMPDIR:-/tmp}/fragbed-log"; leaks)
+	lib_found=$(grep -E "$lib_trouble${lib_no_memory:+|$lib_no_memory}" "${TMPDIR:-/tmp}/fragbed-log"; leaks)
 	[ -n "$lib_found" ] || return 0
 	say "the kernel log has:"
 	printf '%s\n' "$lib_found" | sed 's/^/#   /'
@@ -145,15 +153,6 @@ load_module() {
 	module_loaded && return 0
 	insmod "${FRAGBED_MODULE:?path of fragbed.ko}" || return 1
 	at_exit 'module_loaded && unload_module'
-}
-
-# What a script did must not have made the records of superpageblocks wrong.
-spb_records_are_true() {
-	[ -r "$FRAGBED_DIR/spb/check" ] || return 0
-	lib_broken=$(awk '!/^#/ && $3 > 0' "$FRAGBED_DIR/spb/check")
-	[ -n "$lib_broken" ] || return 0
-	say "the records of superpageblocks are wrong: $lib_broken"
-	return 1
 }
 
 unload_module() {
@@ -222,6 +221,109 @@ fact() {
 # Pages free for all uses: in the free areas or on a per-cpu list.
 free_pages() {
 	awk '$1 == "nr_free_pages" || $1 == "count:" { sum += $2 } END { print sum }' /proc/zoneinfo
+}
+
+# meminfo NAME: KiB.
+meminfo() {
+	while read -r lib_name lib_value _; do
+		[ "$lib_name" = "$1:" ] || continue
+		echo "$lib_value"
+		return 0
+	done </proc/meminfo
+	return 1
+}
+
+# How much of memory is in use for good: neither free nor cache that could go.
+used_permille() {
+	lib_total=$(meminfo MemTotal)
+	echo $(((lib_total - $(meminfo MemAvailable)) * 1000 / lib_total))
+}
+
+# Full seconds since the guest was started.
+now() { cut -d. -f1 /proc/uptime; }
+
+# --- a load by chance --------------------------------------------------------
+
+# One generator for all choices: $dice is a number below $1. $random is the seed first.
+random=1
+dice=0
+
+dice() {
+	random=$(((random * 1103515245 + 12345) % 2147483648))
+	dice=$((random / 65536 % $1))
+}
+
+type_of() {
+	case $1 in
+	0) echo movable ;;
+	1) echo reclaimable ;;
+	*) echo unmovable ;;
+	esac
+}
+
+# Inodes and names in a folder of tmpfs, and pages; now and then all of it goes.
+write_files() {
+	dice 60
+	lib_count=0
+	while [ $lib_count -lt 40 ]; do
+		head -c $(((dice + 1) * 8192)) /dev/zero >"$1/$lib_count" 2>/dev/null
+		: >"$1/empty$dice.$lib_count"
+		lib_count=$((lib_count + 1))
+	done
+	dice 3
+	[ "$dice" -ne 0 ] || rm -f "$1"/*
+}
+
+# --- superpageblocks ---------------------------------------------------------
+
+# What a script did must not have made the records wrong.
+spb_records_are_true() {
+	[ -r "$FRAGBED_DIR/spb/check" ] || return 0
+	lib_broken=$(awk '!/^#/ && $3 > 0' "$FRAGBED_DIR/spb/check")
+	[ -n "$lib_broken" ] || return 0
+	say "the records of superpageblocks are wrong: $lib_broken"
+	return 1
+}
+
+# Pages in one of them.
+spb_pages() { echo $(($(awk '!/^#/ { print $6; exit }' "$FRAGBED_DIR/spb/table") << $(fact caps pageblock_order))); }
+
+# How many there are of a category, but for those that are all holes.
+spb_count() { awk -v category="$1" '$5 == category && $7 > 0 { nr++ } END { print nr + 0 }' "$FRAGBED_DIR/spb/table"; }
+
+# All counters, those of the zones added up: a line "name value" each.
+spb_stats() {
+	awk '!/^#/ { if (!($3 in sum)) name[++nr] = $3; sum[$3] += $4 }
+		END { for (i = 1; i <= nr; i++) print name[i], sum[name[i]] }' "$FRAGBED_DIR/spb/stats"
+}
+
+# spb_stat NAME: one of them, in all zones; nothing if there is no such counter.
+spb_stat() { spb_stats | awk -v name="$1" '$1 == name { print $2 }'; }
+
+# spb_stats_table BEFORE AFTER: two files with what spb_stats said, side by side.
+spb_stats_table() {
+	awk 'BEGIN { printf "# %-30s %10s %10s %10s\n", "counter", "before", "after", "difference" }
+		NR == FNR { before[$1] = $2; next }
+		{ printf "# %-30s %10d %10d %10d\n", $1, before[$1], $2, $2 - before[$1] }' "$1" "$2"
+}
+
+# A letter for each, by what is in its pages: the map has a row for each once map_chunk
+# has their size.
+spb_letters() {
+	awk 'NR == FNR { if (!/^#/) movable[$2] = $5; next }
+		/^#/ { next }
+		{ letter = "m" }
+		$7 == 0 { letter = "#" }
+		$7 > 0 && $5 == "empty" { letter = "." }
+		$5 == "tainted" { letter = movable[$4] > 0 ? "T" : "t" }
+		{ letters = letters letter }
+		END { print letters }' "$FRAGBED_DIR/map" "$FRAGBED_DIR/spb/table"
+}
+
+# Of each tainted one that holds pages that can move: "zone number pages".
+spb_tainted_with_movable() {
+	awk 'NR == FNR { if (!/^#/) movable[$2] = $5; next }
+		$5 == "tainted" && movable[$4] > 0 { print $2, $3, movable[$4] }' "$FRAGBED_DIR/map" "$FRAGBED_DIR/spb/table"
 }
 
 # --- KTAP ------------------------------------------------------------------

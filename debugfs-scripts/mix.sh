@@ -20,7 +20,7 @@ status=0
 python3 "$(dirname "$0")/mix_memory.py" "${FRAGBED_OUT:?}/mix.json" \
 	--rounds "${FRAGBED_JOB_ROUNDS:-6}" --seed "${FRAGBED_JOB_SEED:-1}" \
 	--chunk-kb "${FRAGBED_JOB_CHUNK_KB:-16384}" || status=1
-have_feature spb && cat "$FRAGBED_DIR/spb/events" >"$FRAGBED_OUT/events" && cat "$FRAGBED_DIR/spb/table" >"$FRAGBED_OUT/table"
+have_feature spb && cat "$FRAGBED_DIR/spb/stats" >"$FRAGBED_OUT/stats" && cat "$FRAGBED_DIR/spb/table" >"$FRAGBED_OUT/table"
 unload_module || status=1
 log_check || status=1
 exit $status

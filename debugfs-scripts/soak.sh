@@ -16,27 +16,11 @@ seed=${FRAGBED_JOB_SEED:-1}
 files=${TMPDIR:-/tmp}/fragbed-soak
 random=$seed
 
-# One generator for all choices: $dice is a number below $1.
-dice() {
-	random=$(((random * 1103515245 + 12345) % 2147483648))
-	dice=$((random / 65536 % $1))
-}
-
-now() { cut -d. -f1 /proc/uptime; }
-
 check_records() {
 	checks=$((checks + 1))
 	spb_records_are_true && return 0
 	say "after $(($(now) - begun)) s"
 	return 1
-}
-
-type_of() {
-	case $1 in
-	0) echo movable ;;
-	1) echo reclaimable ;;
-	*) echo unmovable ;;
-	esac
 }
 
 # Not all can be had: memory may be full of what the soak holds already.
@@ -52,18 +36,6 @@ hold_some() {
 	dice 3000
 	knob hold/alloc "set=$name type=$type order=$shift_by count=$(((dice + 100) >> shift_by)) stride=1" &&
 		holds=$((holds + 1))
-}
-
-write_files() {
-	dice 60
-	number=0
-	while [ $number -lt 40 ]; do
-		head -c $(((dice + 1) * 8192)) /dev/zero >"$files/$number" 2>/dev/null
-		: >"$files/empty$dice.$number"
-		number=$((number + 1))
-	done
-	dice 3
-	[ "$dice" -ne 0 ] || rm -f "$files"/*
 }
 
 compact() {
@@ -84,18 +56,17 @@ churn_anew() {
 
 # As many superpageblocks as what cannot move would fill.
 least_tainted() {
-	awk -v pages="$spb_pages" '!/^#/ { sum += $6 + $7 } END { print int((sum + pages - 1) / pages) }' "$FRAGBED_DIR/map"
+	awk -v pages="$pages" '!/^#/ { sum += $6 + $7 } END { print int((sum + pages - 1) / pages) }' "$FRAGBED_DIR/map"
 }
 
 tell() {
 	say "$1 s: $checks checks, $holds holds, $compactions compactions; superpageblocks:" \
-		"$(awk '!/^#/ { n[$5]++ } END { print n["empty"] + 0, "empty,", n["clean"] + 0, "clean,", n["tainted"] + 0, "tainted," }' \
-			"$FRAGBED_DIR/spb/table") $(least_tainted) would do"
+		"$(spb_count empty) empty, $(spb_count clean) clean, $(spb_count tainted) tainted, $(least_tainted) would do"
 }
 
 round() {
 	hold_some
-	write_files
+	write_files "$files"
 	compact
 	dice 5
 	[ "$dice" -ne 0 ] || churn_anew
@@ -131,14 +102,13 @@ at_exit 'knob reset 1'
 at_exit "rm -rf '$files'"
 mkdir -p "$files" || exit 1
 say "soak: $seconds s, seed $seed, kernel $(uname -r)"
-blocks=$(awk '!/^#/ { print $6; exit }' "$FRAGBED_DIR/spb/table")
-spb_pages=$((blocks << $(fact caps pageblock_order)))
+pages=$(spb_pages)
 status=0
 soak || status=1
 knob reset 1
 rm -rf "$files"
 check_records || status=1
-grep -v '^#' "$FRAGBED_DIR/spb/events" | sed 's/^/# /'
+spb_stats | sed 's/^/# /'
 unload_module || status=1
 log_check || status=1
 [ $status -eq 0 ] && say "soak: no record was wrong in $checks checks, the log is clean"

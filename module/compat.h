@@ -117,8 +117,45 @@ static inline int fragbed_mof_show(struct seq_file *m, void *unused)
 #include <linux/superpageblock.h>
 #define FRAGBED_HAVE_SPB true
 #define FRAGBED_SPB
+int fragbed_spb_defrag(char *line);
+int fragbed_spb_defrag_show(struct seq_file *m, void *unused);
+int fragbed_spb_evacuate(char *line);
+int fragbed_spb_evacuate_show(struct seq_file *m, void *unused);
+int fragbed_spb_taint(char *line);
 #else
 #define FRAGBED_HAVE_SPB false
+
+static inline int fragbed_no_spb(const char *knob)
+{
+	pr_warn("%s: this kernel was built without CONFIG_FRAGBED or CONFIG_SUPERPAGEBLOCK\n",
+		knob);
+	return -EOPNOTSUPP;
+}
+
+static inline int fragbed_spb_defrag(char *line)
+{
+	return fragbed_no_spb("spb/defrag");
+}
+
+static inline int fragbed_spb_defrag_show(struct seq_file *m, void *unused)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int fragbed_spb_evacuate(char *line)
+{
+	return fragbed_no_spb("spb/evacuate");
+}
+
+static inline int fragbed_spb_evacuate_show(struct seq_file *m, void *unused)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int fragbed_spb_taint(char *line)
+{
+	return fragbed_no_spb("spb/taint");
+}
 
 static inline int spb_category_of(const struct page *page)
 {

@@ -66,6 +66,7 @@ int fragbed_keys_parse(const char *knob, char *line, struct fragbed_key *keys,
 		       size_t nr);
 int fragbed_number_parse(const char *text, u64 *value);
 int fragbed_name_check(const char *knob, const struct fragbed_key *key);
+int fragbed_new_name_check(const char *knob, const struct fragbed_key *key);
 int fragbed_node_check(const char *knob, struct fragbed_key *key);
 
 /* pages.c: one chunk at a time, never down to the watermarks */
@@ -74,6 +75,7 @@ unsigned long fragbed_spare_pages(int nid, gfp_t gfp);
 unsigned long fragbed_node_pages(int nid);
 gfp_t fragbed_gfp(enum fragbed_type type);
 struct page *fragbed_chunk_alloc(int nid, gfp_t gfp, unsigned int order);
+void fragbed_chunk_adopt(void);
 void fragbed_chunk_free(struct page *page, unsigned int order);
 void fragbed_chunk_split(struct page *page, unsigned int order);
 long fragbed_chunks_held(void);
@@ -81,9 +83,6 @@ struct file *fragbed_shmem_open(void);
 void fragbed_shmem_close(struct file *file);
 int fragbed_shmem_take(struct file *file, pgoff_t index, gfp_t gfp,
 		       struct page **pagep);
-int fragbed_spb_table_show(struct seq_file *m, void *unused);
-int fragbed_spb_events_show(struct seq_file *m, void *unused);
-int fragbed_spb_check_show(struct seq_file *m, void *unused);
 int fragbed_shmem_node_check(const char *knob, const struct page *page,
 			     int nid);
 void fragbed_shmem_drop(struct file *file, pgoff_t first, unsigned long nr);
@@ -175,5 +174,40 @@ void fragbed_churn_stop(void);
 /* map.c */
 
 void fragbed_map_init(struct dentry *dir);
+
+#ifdef FRAGBED_SPB
+
+/* spb.c: what is known of superpageblocks (SPBs) */
+
+int fragbed_spb_table_show(struct seq_file *m, void *unused);
+int fragbed_spb_stats_show(struct seq_file *m, void *unused);
+int fragbed_spb_check_show(struct seq_file *m, void *unused);
+
+/* spb_target.c: which of them a line is about */
+
+/* As the kernel counts them in struct spb_info. */
+enum fragbed_spb_category {
+	FRAGBED_SPB_EMPTY,
+	FRAGBED_SPB_CLEAN,
+	FRAGBED_SPB_TAINTED,
+};
+
+extern const char *const fragbed_spb_categories[];
+
+/* The keys with which those of each verb in spb/ begin. */
+enum {
+	FRAGBED_KEY_SPB,
+	FRAGBED_KEY_NODE,
+	FRAGBED_KEY_ZONE,
+	NR_FRAGBED_SPB_KEYS,
+};
+
+struct zone *fragbed_spb_next_zone(int nid, struct zone *zone);
+int fragbed_spb_zone(const char *knob, struct fragbed_key *keys,
+		     struct zone **found);
+int fragbed_spb_find(const char *knob, struct fragbed_key *keys, u64 nr,
+		     struct zone **found, struct spb_info *info);
+
+#endif /* FRAGBED_SPB */
 
 #endif /* FRAGBED_MODULE_H */

@@ -20,7 +20,16 @@ enum {
 	ALLOC_COUNT,
 	ALLOC_NODE,
 	ALLOC_STRIDE,
+	ALLOC_GFP,
 	NR_ALLOC_KEYS,
+};
+
+enum { GFP_WORD_KERNEL, GFP_WORD_ATOMIC };
+
+static const char *const gfp_words[] = {
+	[GFP_WORD_KERNEL] = "kernel",
+	[GFP_WORD_ATOMIC] = "atomic",
+	NULL,
 };
 
 enum { FREE_SET, FREE_EVERY, FREE_RANDOM, FREE_SEED, NR_FREE_KEYS };
@@ -28,18 +37,41 @@ enum { FREE_SET, FREE_EVERY, FREE_RANDOM, FREE_SEED, NR_FREE_KEYS };
 /* One hold/alloc: chunks 0, stride, 2 * stride, ... of the run are kept. */
 struct hold_plan {
 	struct fragbed_set *set;
+	gfp_t gfp;		/* of each chunk, unless they are shmem pages */
 	unsigned long total;	/* chunks to take, kept or not */
 	unsigned long stride;
 	int ticket;		/* see fragbed_should_stop() */
 };
 
-static int name_is_free_to_use(const struct fragbed_key *key)
+/*
+ * A plain atomic request has no flag that says it could do without: such ones may be
+ * refused where a plain one may not. The kernel warns if it fails.
+ */
+static gfp_t raw_gfp(const struct fragbed_key *keys)
 {
-	if (strcmp(key->text, "all") && strcmp(key->text, FRAGBED_FRAGMENT_SET))
+	enum fragbed_type type = keys[ALLOC_TYPE].value;
+
+	if (keys[ALLOC_GFP].value == GFP_WORD_KERNEL)
+		return fragbed_gfp(type);
+	return type == FRAGBED_RECLAIMABLE ? GFP_ATOMIC | __GFP_RECLAIMABLE : GFP_ATOMIC;
+}
+
+/* Shmem pages are single, and whoever takes one may sleep. */
+static int check_shmem_keys(const struct fragbed_key *keys)
+{
+	if (keys[ALLOC_TYPE].value != FRAGBED_MOVABLE)
 		return 0;
-	pr_warn("%s: %s=%s: is reserved, use another name\n", ALLOC_KNOB,
-		key->name, key->text);
-	return -EINVAL;
+	if (keys[ALLOC_ORDER].value) {
+		pr_warn("%s: order=%llu: must be 0 for type=movable, shmem pages are single\n",
+			ALLOC_KNOB, keys[ALLOC_ORDER].value);
+		return -EINVAL;
+	}
+	if (keys[ALLOC_GFP].value != GFP_WORD_KERNEL) {
+		pr_warn("%s: gfp=%s: must be kernel for type=movable, shmem sleeps\n",
+			ALLOC_KNOB, keys[ALLOC_GFP].text);
+		return -EINVAL;
+	}
+	return 0;
 }
 
 /* The run must fit the node; 64 bits cannot overflow once each factor does. */
@@ -64,21 +96,13 @@ static int check_size(const struct fragbed_key *keys)
 
 static int check_alloc_keys(struct fragbed_key *keys)
 {
-	int ret = fragbed_name_check(ALLOC_KNOB, &keys[ALLOC_SET]);
+	int ret = fragbed_new_name_check(ALLOC_KNOB, &keys[ALLOC_SET]);
 
 	if (!ret)
-		ret = name_is_free_to_use(&keys[ALLOC_SET]);
-	if (!ret)
 		ret = fragbed_node_check(ALLOC_KNOB, &keys[ALLOC_NODE]);
-	if (ret)
-		return ret;
-	if (keys[ALLOC_TYPE].value == FRAGBED_MOVABLE &&
-	    keys[ALLOC_ORDER].value) {
-		pr_warn("%s: order=%llu: must be 0 for type=movable, shmem pages are single\n",
-			ALLOC_KNOB, keys[ALLOC_ORDER].value);
-		return -EINVAL;
-	}
-	return check_size(keys);
+	if (!ret)
+		ret = check_shmem_keys(keys);
+	return ret ? ret : check_size(keys);
 }
 
 static int parse_alloc(char *line, struct fragbed_key *keys)
@@ -93,8 +117,7 @@ static int take_raw(struct hold_plan *plan)
 	struct fragbed_set *set = plan->set;
 	struct page *page;
 
-	page = fragbed_chunk_alloc(set->nid, fragbed_gfp(set->type),
-				   set->order);
+	page = fragbed_chunk_alloc(set->nid, plan->gfp, set->order);
 	if (!page)
 		return -ENOMEM;
 	fragbed_set_add(set, page);
@@ -171,7 +194,7 @@ static void give_up(struct hold_plan *plan, int error)
 
 /**
  * fragbed_hold_alloc() - the verb hold/alloc
- * @line: set= type= order= count= [node=] [stride=]
+ * @line: set= type= order= count= [node=] [stride=] [gfp=]
  *
  * All or nothing: on any error what was taken is given back.
  *
@@ -193,6 +216,8 @@ int fragbed_hold_alloc(char *line)
 		[ALLOC_NODE] = { "node", FRAGBED_NUMBER, 0, INT_MAX },
 		[ALLOC_STRIDE] = { "stride", FRAGBED_NUMBER, 1, U32_MAX,
 				   .value = 1 },
+		[ALLOC_GFP] = { "gfp", FRAGBED_WORD, .words = gfp_words,
+				.value = GFP_WORD_KERNEL },
 	};
 	struct hold_plan plan = { .ticket = fragbed_stop_ticket() };
 	int ret = parse_alloc(line, keys);
@@ -204,6 +229,7 @@ int fragbed_hold_alloc(char *line)
 				   keys[ALLOC_NODE].value);
 	if (IS_ERR(plan.set))
 		return PTR_ERR(plan.set);
+	plan.gfp = raw_gfp(keys);
 	plan.stride = keys[ALLOC_STRIDE].value;
 	plan.total = keys[ALLOC_COUNT].value * plan.stride;
 	ret = take_run(&plan);

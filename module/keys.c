@@ -211,6 +211,27 @@ refuse:
 }
 
 /**
+ * fragbed_new_name_check() - may a new set be called so?
+ * @knob: name of the knob, for the log
+ * @key: a parsed FRAGBED_TEXT key
+ *
+ * Context: any that may print. No locks.
+ * Return: 0, or -EINVAL after one line in the log.
+ */
+int fragbed_new_name_check(const char *knob, const struct fragbed_key *key)
+{
+	int ret = fragbed_name_check(knob, key);
+
+	if (ret)
+		return ret;
+	if (strcmp(key->text, "all") && strcmp(key->text, FRAGBED_FRAGMENT_SET))
+		return 0;
+	pr_warn("%s: %s=%s: is reserved, use another name\n", knob, key->name,
+		key->text);
+	return -EINVAL;
+}
+
+/**
  * fragbed_node_check() - does the node exist and have memory?
  * @knob: name of the knob, for the log
  * @key: a parsed FRAGBED_NUMBER key; not given means the writer's node

@@ -143,6 +143,9 @@ static struct fragbed_verb verbs[] = {
 	{ "fragment", "churn", fragbed_churn },
 	{ "compact", "run", fragbed_compact_run },
 	{ NULL, "mof", fragbed_mof_run, fragbed_mof_show },
+	{ "spb", "defrag", fragbed_spb_defrag, fragbed_spb_defrag_show },
+	{ "spb", "evacuate", fragbed_spb_evacuate, fragbed_spb_evacuate_show },
+	{ "spb", "taint", fragbed_spb_taint },
 	{ NULL, "reset", reset_run },
 };
 
@@ -156,7 +159,7 @@ static const struct fragbed_fact facts[] = {
 	{ "compact", "last", fragbed_compact_last_show },
 #ifdef FRAGBED_SPB
 	{ "spb", "table", fragbed_spb_table_show },
-	{ "spb", "events", fragbed_spb_events_show },
+	{ "spb", "stats", fragbed_spb_stats_show },
 	{ "spb", "check", fragbed_spb_check_show },
 #endif
 };

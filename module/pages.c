@@ -110,8 +110,20 @@ struct page *fragbed_chunk_alloc(int nid, gfp_t gfp, unsigned int order)
 }
 
 /**
+ * fragbed_chunk_adopt() - count a chunk that was taken in another way
+ *
+ * It is then given back by fragbed_chunk_free() like any other.
+ *
+ * Context: any.
+ */
+void fragbed_chunk_adopt(void)
+{
+	atomic_long_inc(&chunks_held);
+}
+
+/**
  * fragbed_chunk_free() - give a chunk back
- * @page: from fragbed_chunk_alloc(), or one page of a split chunk
+ * @page: from fragbed_chunk_alloc(), one page of a split chunk, or adopted
  * @order: its order
  *
  * Context: any the page allocator can be called from.

@@ -2,6 +2,7 @@
 /* spb/: what the kernel knows of its superpageblocks, and whether it is true. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/jiffies.h>
 #include <linux/mmzone.h>
 #include <linux/nodemask.h>
 #include <linux/sched.h>
@@ -10,24 +11,30 @@
 
 #include "fragbed.h"
 
-static const char *const categories[] = { "empty", "clean", "tainted" };
-
 /* Calls @show for each zone that has memory and superpageblocks. */
 static int each_zone(struct seq_file *m,
 		     void (*show)(struct seq_file *m, struct zone *zone))
 {
-	struct spb_info info;
-	int nid, i;
+	int nid;
 
 	for_each_node_state(nid, N_MEMORY) {
-		for (i = 0; i < MAX_NR_ZONES; i++) {
-			struct zone *zone = &NODE_DATA(nid)->node_zones[i];
+		struct zone *zone = NULL;
 
-			if (populated_zone(zone) && !spb_get_info(zone, 0, &info))
-				show(m, zone);
-		}
+		while ((zone = fragbed_spb_next_zone(nid, zone)))
+			show(m, zone);
 	}
 	return 0;
+}
+
+/* How the last run of defragmentation or evacuation ended, and how long ago. */
+static void show_last_run(struct seq_file *m, const struct spb_info *info)
+{
+	const char *name = info->stop < 0 ? NULL : spb_stop_name(info->stop);
+
+	if (name)
+		seq_printf(m, " %s %u\n", name, jiffies_to_msecs(jiffies - info->stopped));
+	else
+		seq_puts(m, " - -\n");
 }
 
 static void show_zone_table(struct seq_file *m, struct zone *zone)
@@ -36,11 +43,12 @@ static void show_zone_table(struct seq_file *m, struct zone *zone)
 	unsigned int nr;
 
 	for (nr = 0; !spb_get_info(zone, nr, &info); nr++) {
-		seq_printf(m, "%d %s %u %lu %s %u %u %u %u %u %u\n",
+		seq_printf(m, "%d %s %u %lu %s %u %u %u %u %u %u %u",
 			   zone_to_nid(zone), zone->name, nr, info.pfn,
-			   categories[info.category], info.blocks, info.usable,
-			   info.free, info.claimable, info.nonmovable,
-			   info.movable);
+			   fragbed_spb_categories[info.category], info.blocks,
+			   info.usable, info.free, info.claimable,
+			   info.nonmovable, info.movable, info.mixed);
+		show_last_run(m, &info);
 		cond_resched();
 	}
 }
@@ -55,11 +63,11 @@ static void show_zone_table(struct seq_file *m, struct zone *zone)
  */
 int fragbed_spb_table_show(struct seq_file *m, void *unused)
 {
-	seq_puts(m, "# node zone spb pfn category blocks usable free claimable nonmovable movable\n");
+	seq_puts(m, "# node zone spb pfn category blocks usable free claimable nonmovable movable mixed last_run ms_ago\n");
 	return each_zone(m, show_zone_table);
 }
 
-static void show_zone_events(struct seq_file *m, struct zone *zone)
+static void show_zone_stats(struct seq_file *m, struct zone *zone)
 {
 	unsigned int event;
 	const char *name;
@@ -70,17 +78,17 @@ static void show_zone_events(struct seq_file *m, struct zone *zone)
 }
 
 /**
- * fragbed_spb_events_show() - how often each decision was taken since boot
+ * fragbed_spb_stats_show() - how often each thing was done since boot
  * @m: where to
  * @unused: none
  *
  * Context: may sleep.
  * Return: 0.
  */
-int fragbed_spb_events_show(struct seq_file *m, void *unused)
+int fragbed_spb_stats_show(struct seq_file *m, void *unused)
 {
 	seq_puts(m, "# node zone event count\n");
-	return each_zone(m, show_zone_events);
+	return each_zone(m, show_zone_stats);
 }
 
 static void show_zone_check(struct seq_file *m, struct zone *zone)

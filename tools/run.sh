@@ -1,16 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# run.sh [superpageblocks]: what "make run" does. The scenarios are
-# debugfs-scripts/run.sh and run-superpageblocks.sh; each counts as one test.
+# run.sh [superpageblocks | defrag]: what "make run" does. The scenarios are
+# debugfs-scripts/run.sh, run-superpageblocks.sh and run-defrag.sh; each counts as one
+# test.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 scenario=run
 case ${1:-} in
 '' | --*) ;;
-superpageblocks) scenario='run-superpageblocks' && shift ;;
-*) die "SCENARIO=$1: there is only superpageblocks" ;;
+superpageblocks | defrag) scenario=run-$1 && shift ;;
+*) die "SCENARIO=$1: there are superpageblocks and defrag" ;;
 esac
 rc=0
 "$REPO/debugfs-scripts/$scenario.sh" "$@" || rc=$?

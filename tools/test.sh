@@ -18,6 +18,7 @@ parts() {
 		1 suites          suites --all
 		1 numa-uml-numa   script numa uml-numa
 		2 knobs-uml       script knobs uml
+		2 knobs-uml-spb   script knobs uml-spb -- spb
 		2 soak-uml-spb    script soak uml-spb
 		2 harness-quick   harness --quick
 	END
@@ -38,12 +39,17 @@ suites() { "$TOOLS/kunit.sh" "$@"; }
 harness() { "$TOOLS/harness-test.sh" "$@"; }
 scenario() { "$TOOLS/run.sh" "$@"; }
 
-# script NAME LANE OPTION...: debugfs-scripts/NAME.sh in a guest.
+# script NAME LANE [OPTION...] [-- ARG...]: debugfs-scripts/NAME.sh in a guest.
 script() {
-	local script=$1 lane=$2
+	local script=$1 lane=$2 options=()
 	shift 2
+	while [ $# -gt 0 ] && [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
 	"$TOOLS/guest.sh" --lane "$lane" --kernel "$run/$(lane_field "$lane" build)" --timeout 300 \
-		--out "$OUT/$script-$lane" --counts "$script-$lane" "$@" "$REPO/debugfs-scripts/$script.sh"
+		--out "$OUT/$script-$lane" --counts "$script-$lane" "${options[@]}" \
+		"$REPO/debugfs-scripts/$script.sh" "${@:2}"
 }
 
 # stream NUMBER: its parts, one after the other; each leaves its exit code.

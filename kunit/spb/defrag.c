@@ -280,6 +280,7 @@ static const struct run_row runs[] = {
 	{ "nothing that can move", "U", false },
 	{ "a clean one", "lM", false },
 	{ "three blocks' worth is free in pages", "vvvvvvlU", true, SPB_STOP_ROOM, 0, true },
+	{ "what hosts foreign pages only is no longer movable", "nlU", true, SPB_STOP_EMPTY, 1 },
 	{ "less than that", "vvvvvllU", true, SPB_STOP_ROOM, 1, false, true },
 };
 
@@ -616,6 +617,21 @@ static void demand_racing(struct kunit *test)
 	spb_stage_expect_true(test, stage->zone, "raced");
 }
 
+/* Nothing moves out of it, and more of the same may come: it is labelled so. */
+static void run_adopts_foreign(struct kunit *test)
+{
+	static const char *const scene = "nmlU";
+	struct spb_stage *stage = spb_stage(test, &scene, 1);
+	struct superpageblock *spb = spb_stage_spb(stage, 0);
+
+	spb_defrag_some(stage->zone, stage->spb[0]);
+	KUNIT_EXPECT_EQ(test, reach_pageblock_type(pfn_to_page(spb_stage_pfn(stage, 0, 0))), UNMOV);
+	KUNIT_EXPECT_EQ(test, reach_pageblock_type(pfn_to_page(spb_stage_pfn(stage, 0, 1))), MOV);
+	KUNIT_EXPECT_FALSE(test, test_bit(0, spb->map[SPB_MOVABLE]));
+	KUNIT_EXPECT_FALSE(test, test_bit(0, spb->map[SPB_MIXED]));
+	spb_stage_expect_true(test, stage->zone, "adopted");
+}
+
 /* While it is worked on the last content that cannot move goes: it is left alone. */
 static struct page *untainting_target(struct zone *zone, unsigned int order, bool from_tainted)
 {
@@ -799,6 +815,7 @@ static struct kunit_case spb_defrag_cases[] = {
 	KUNIT_CASE(run_targets),
 	KUNIT_CASE(run_out_of_time),
 	KUNIT_CASE(run_goes_on_later),
+	KUNIT_CASE(run_adopts_foreign),
 	KUNIT_CASE(run_becomes_clean),
 	KUNIT_CASE(rest_lasts),
 	KUNIT_CASE(rest_is_followed_by_nothing),

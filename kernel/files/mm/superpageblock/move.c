@@ -82,11 +82,11 @@ static bool out_of_limits(const struct spb_mover *mover)
 	return true;
 }
 
-/* Besides those that any folio of its kind has, and ours. */
-static bool has_more_references(const struct folio *folio)
+/* Besides those that any folio of its kind has, and @ours. */
+static bool has_more_references(struct folio *folio, int ours)
 {
-	return folio_maybe_dma_pinned((struct folio *)folio) ||
-	       folio_ref_count(folio) > folio_expected_ref_count(folio) + 1;
+	return folio_maybe_dma_pinned(folio) ||
+	       folio_ref_count(folio) > folio_expected_ref_count(folio) + ours;
 }
 
 /* Those left on the list would not move. Return: pages. */
@@ -102,7 +102,7 @@ static unsigned long count_stuck(struct spb_moved *moved, const struct list_head
 		nr += pages;
 		if (no_target)
 			moved->no_target += pages;
-		else if (has_more_references(folio))
+		else if (has_more_references(folio, 1))
 			moved->pinned += pages;
 		else
 			moved->busy += pages;
@@ -156,10 +156,26 @@ static bool move_range(const struct spb_mover *mover, unsigned long pfn, unsigne
 	return true;
 }
 
-/* Whoever looks next need not look at a block again that has nothing to move. */
-static void note_unmixed(const struct spb_mover *mover, struct page *page)
+static bool has_lru_pages(struct page *page)
+{
+	struct page *end = page + pageblock_nr_pages;
+
+	for (; page < end; page++)
+		if (PageLRU(compound_head(page)))
+			return true;
+	return false;
+}
+
+/*
+ * Nothing is left that moves: whoever looks next need not look again. If it was taken
+ * for movable, all it holds is foreign, and what is free in it is better used for more
+ * of that.
+ */
+static void note_nothing_left(const struct spb_mover *mover, struct page *page)
 {
 	guard(spinlock_irq)(&mover->zone->lock);
+	if (get_pageblock_foreign(page) && spb_block_label(page) == MIGRATE_MOVABLE)
+		spb_relabel_block(mover->zone, page, MIGRATE_UNMOVABLE);
 	__spb_mixed(page, false);
 }
 
@@ -174,8 +190,8 @@ static bool move_block(const struct spb_mover *mover, unsigned int block)
 		return true;
 	if (!move_range(mover, pfn, pfn + pageblock_nr_pages, &stuck))
 		return false;
-	if (!stuck)
-		note_unmixed(mover, page);
+	if (!stuck && !has_lru_pages(page))
+		note_nothing_left(mover, page);
 	/* What was moved away is free once this CPU's batch of such pages is given up. */
 	lru_add_drain_cpu_zone(mover->zone);
 	return true;
@@ -342,32 +358,54 @@ static bool is_fixed(struct page *page)
 {
 	struct page *head = compound_head(page);
 
-	if (PageLRU(head) || PageBuddy(page))
-		return false;
 	return page_has_type(head) || page_count(head);
 }
 
-static unsigned long count_fixed(const struct spb_mover *mover)
+static void count_page(struct spb_moved *moved, struct page *page)
 {
-	unsigned long nr = 0, i;
+	struct folio *folio = page_folio(page);
+
+	if (!folio_test_lru(folio))
+		moved->fixed += is_fixed(page);
+	else if (has_more_references(folio, 0))
+		moved->pinned++;
+	else
+		moved->busy++;
+}
+
+static void count_block(struct spb_moved *moved, struct page *page)
+{
+	struct page *end = page + pageblock_nr_pages;
+
+	while (page < end) {
+		unsigned int order = PageBuddy(page) ? buddy_order_unsafe(page) : 0;
+
+		if (!PageBuddy(page))
+			count_page(moved, page);
+		page += order <= MAX_PAGE_ORDER ? 1UL << order : 1;
+	}
+}
+
+/* Some were not even tried: isolation passes over what has more references. */
+static void count_left(const struct spb_mover *mover)
+{
+	struct spb_moved left = { };
 	unsigned int block;
 
 	lru_add_drain_all();
 	drain_all_pages(mover->zone);
 	for (block = 0; block < SPB_BLOCKS; block++) {
 		struct page *page = block_page(mover, block);
-		unsigned long step;
 
-		for (i = 0; page && i < pageblock_nr_pages; i += step) {
-			unsigned int order = PageBuddy(page + i) ?
-					     buddy_order_unsafe(page + i) : 0;
-
-			step = order <= MAX_PAGE_ORDER ? 1UL << order : 1;
-			nr += is_fixed(page + i);
-		}
+		if (page)
+			count_block(&left, page);
 		cond_resched();
 	}
-	return nr;
+	mover->moved->fixed = left.fixed;
+	if (mover->moved->stop != SPB_STOP_STUCK)
+		return;
+	mover->moved->pinned = left.pinned;
+	mover->moved->busy = left.busy;
 }
 
 /* All that is in it, for as long as the limits allow. */
@@ -381,8 +419,6 @@ static void move_all(const struct spb_mover *mover)
 	for_each_clear_bit(block, unused, SPB_BLOCKS)
 		if (!move_block(mover, block))
 			return;
-	if (!mover->moved->pinned && !mover->moved->busy)
-		mover->moved->stop = SPB_STOP_EMPTY;
 }
 
 static int check_spb(struct zone *zone, unsigned int nr, bool tainted)
@@ -420,7 +456,9 @@ int spb_defrag(struct zone *zone, unsigned int nr, const struct spb_limits *limi
 	note_begin(&mover);
 	lru_add_drain_all();
 	move_all(&mover);
-	moved->fixed = count_fixed(&mover);
+	count_left(&mover);
+	if (moved->stop == SPB_STOP_STUCK && !moved->pinned && !moved->busy)
+		moved->stop = SPB_STOP_EMPTY;
 	note_end(&mover, false);
 	return moved->stop == SPB_STOP_SIGNAL ? -EINTR : 0;
 }
@@ -441,18 +479,14 @@ static void move_isolated(const struct spb_mover *mover)
 	int pass;
 
 	for (pass = 0; pass < EVACUATION_PASSES && !is_empty(mover); pass++) {
-		moved->pinned = 0;
-		moved->busy = 0;
 		move_all(mover);
 		drain_all_pages(mover->zone);
-		if (moved->stop != SPB_STOP_STUCK && moved->stop != SPB_STOP_EMPTY)
+		if (moved->stop != SPB_STOP_STUCK)
 			break;
 		lru_add_drain_all();
 	}
 	if (is_empty(mover))
 		moved->stop = SPB_STOP_EMPTY;
-	else if (moved->stop == SPB_STOP_EMPTY)
-		moved->stop = SPB_STOP_STUCK;
 }
 
 /**
@@ -487,7 +521,7 @@ int spb_evacuate(struct zone *zone, unsigned int nr, const struct spb_limits *li
 		move_isolated(&mover);
 		undo_isolate_page_range(start, end);
 	}
-	moved->fixed = count_fixed(&mover);
+	count_left(&mover);
 	note_end(&mover, false);
 	if (moved->stop == SPB_STOP_EMPTY)
 		return 0;

@@ -88,6 +88,17 @@ struct page *spb_claim_block(struct zone *zone, struct page *page,
 }
 
 /**
+ * spb_relabel_block() - give a pageblock in use another migratetype
+ * @zone: its zone
+ * @page: a page of it
+ * @label: the new type
+ */
+void spb_relabel_block(struct zone *zone, struct page *page, int label)
+{
+	move_freepages_block(zone, page, get_pageblock_migratetype(page), label);
+}
+
+/**
  * spb_give_back() - a batch of what is on this CPU's free lists, to the buddies
  * @zone: the zone
  *

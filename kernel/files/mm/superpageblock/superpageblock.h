@@ -226,6 +226,7 @@ struct page *spb_alloc_target(struct zone *zone, unsigned int order, bool from_t
 bool spb_range_fits(struct zone *zone, unsigned long pfn, unsigned long nr_pages);
 int spb_block_label(const struct page *page);
 void spb_set_labels(struct page *page, unsigned int order, int label);
+void spb_relabel_block(struct zone *zone, struct page *page, int label);
 void spb_take_page(struct zone *zone, struct page *page, unsigned int order,
 		   int type);
 void spb_claim_buddy(struct zone *zone, struct page *page, unsigned int order,
