@@ -65,16 +65,19 @@ ask() {
 
 # --- the steps -----------------------------------------------------------------------
 
+# All there is, then a part of it all over the place is given back: so each
+# superpageblock was touched, and none is empty.
 fill() {
 	begin_step fill
-	while [ "$(used_permille)" -lt "$level" ]; do
-		knob hold/alloc "set=fill type=movable order=0 count=4096" ||
-			refuse "only $(used_permille) permille of memory could be filled, not $level"
+	for count in 4096 256; do
+		while knob hold/alloc "set=fill type=movable order=0 count=$count"; do :; done
 	done
+	dice 1000000
+	must_knob hold/free "set=fill random=$((1000 - level)) seed=$dice"
 	end_step
 }
 
-# "node zone number" of those that are clean, without holes and full.
+# "node zone number" of those that are clean, without holes and without a free block.
 clean_and_full() { awk '$5 == "clean" && $6 == $7 && $8 == 0 { print $1, $2, $3 }' "$FRAGBED_DIR/spb/table"; }
 
 category_of() { awk -v zone="$1" -v nr="$2" '$2 == zone && $3 == nr { print $5 }' "$FRAGBED_DIR/spb/table"; }

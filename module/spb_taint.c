@@ -16,17 +16,21 @@
 
 #define TAINT_KNOB "spb/taint"
 #define PAGES_MAX 4096
-#define TRIES 16	/* pages of a slot that are tried */
+#define TRIES 16	/* places in a pageblock that are tried */
 
 enum { TAINT_KEY_PAGES = NR_FRAGBED_SPB_KEYS, TAINT_KEY_SET, NR_TAINT_KEYS };
 
-/* One write: a page out of each of @total slots, which are all of the SPB. */
+/*
+ * One write: @total pages of @blocks pageblocks. Those of a block are neighbours:
+ * once it holds one that cannot move, no other can be taken out of it.
+ */
 struct taint_plan {
 	struct fragbed_set *set;
 	struct zone *zone;
 	unsigned int nr;
 	unsigned long start;	/* first pfn of the SPB */
-	unsigned long slot;	/* pages */
+	unsigned long blocks;
+	unsigned long distance;	/* from one block to the next one, in pages */
 	unsigned long total;
 	int ticket;		/* see fragbed_should_stop() */
 };
@@ -55,7 +59,8 @@ static int parse_taint(char *line, struct fragbed_key *keys,
 			TAINT_KNOB, plan->total, pages);
 		return -EINVAL;
 	}
-	plan->slot = pages / plan->total;
+	plan->blocks = min(plan->total, (unsigned long)info.blocks);
+	plan->distance = rounddown(pages / plan->blocks, pageblock_nr_pages);
 	return 0;
 }
 
@@ -72,33 +77,43 @@ static unsigned long spare_pages(const struct taint_plan *plan)
  * Whatever movable is there is moved away. Fails in holes, where something cannot be
  * moved, and where there is no room for it elsewhere.
  */
-static bool take_pfn(const struct taint_plan *plan, unsigned long pfn)
+static bool take_range(const struct taint_plan *plan, unsigned long pfn,
+		       unsigned long nr)
 {
 	struct page *page = pfn_to_online_page(pfn);
+	unsigned long i;
 
 	if (!page || page_zone(page) != plan->zone)
 		return false;
-	if (alloc_contig_range(pfn, pfn + 1, ACR_FLAGS_NONE,
+	if (alloc_contig_range(pfn, pfn + nr, ACR_FLAGS_NONE,
 			       GFP_KERNEL | __GFP_NOWARN))
 		return false;
-	fragbed_chunk_adopt();
-	fragbed_set_add(plan->set, page);
+	for (i = 0; i < nr; i++) {
+		fragbed_chunk_adopt();
+		fragbed_set_add(plan->set, page + i);
+	}
 	return true;
 }
 
-/* Any page of a slot will do: a few are tried, from its first on. */
-static int take_of_slot(const struct taint_plan *plan, unsigned long slot)
+/* The first blocks get one more where it does not come out even. */
+static unsigned long share_of(const struct taint_plan *plan, unsigned long block)
 {
-	unsigned long pfn = plan->start + slot * plan->slot;
-	unsigned long end = pfn + plan->slot;
-	unsigned long step = max(plan->slot / TRIES, 1UL);
+	return plan->total / plan->blocks + (block < plan->total % plan->blocks);
+}
 
-	for (; pfn < end; pfn += step) {
+static int take_of_block(const struct taint_plan *plan, unsigned long block)
+{
+	unsigned long nr = share_of(plan, block);
+	unsigned long pfn = plan->start + block * plan->distance;
+	unsigned long end = pfn + pageblock_nr_pages;
+	unsigned long step = max(pageblock_nr_pages / TRIES, 1UL);
+
+	for (; pfn + nr <= end; pfn += step) {
 		if (fragbed_should_stop(plan->ticket))
 			return -EINTR;
-		if (spare_pages(plan) < plan->total - slot)
+		if (spare_pages(plan) < plan->total - plan->set->nr_chunks)
 			return -ENOMEM;
-		if (take_pfn(plan, pfn))
+		if (take_range(plan, pfn, nr))
 			return 0;
 		cond_resched();
 	}
@@ -107,27 +122,23 @@ static int take_of_slot(const struct taint_plan *plan, unsigned long slot)
 
 static int take_all(const struct taint_plan *plan)
 {
-	unsigned long slot;
+	unsigned long block;
 	int ret = 0;
 
-	for (slot = 0; slot < plan->total && !ret; slot++)
-		ret = take_of_slot(plan, slot);
+	for (block = 0; block < plan->blocks && !ret; block++)
+		ret = take_of_block(plan, block);
 	return ret;
 }
 
 static void give_up(const struct taint_plan *plan, int error)
 {
-	unsigned long got = plan->set->nr_chunks;
-	unsigned long pfn = plan->start + got * plan->slot;
-
 	if (error == -ENOMEM)
 		pr_warn("%s: pages=%lu: node %d has only %lu pages above the watermarks\n",
 			TAINT_KNOB, plan->total, zone_to_nid(plan->zone),
 			spare_pages(plan));
 	if (error == -EBUSY)
-		pr_warn("%s: spb=%u: %lu of %lu pages taken, none to be had from pfn %lu to %lu, all given back\n",
-			TAINT_KNOB, plan->nr, got, plan->total, pfn,
-			pfn + plan->slot - 1);
+		pr_warn("%s: spb=%u: %lu of %lu pages taken, no more to be had, all given back\n",
+			TAINT_KNOB, plan->nr, plan->set->nr_chunks, plan->total);
 	fragbed_set_destroy(plan->set);
 	fragbed_drain_free_pages();
 }
@@ -136,9 +147,8 @@ static void give_up(const struct taint_plan *plan, int error)
  * fragbed_spb_taint() - the verb spb/taint
  * @line: spb= pages= set= [node=] [zone=]
  *
- * All or nothing: on any error what was taken is given back. The pages are single and
- * as far from each other as the SPB allows, so that each of its pageblocks gets some
- * before one gets more.
+ * All or nothing: on any error what was taken is given back. Each of its pageblocks
+ * gets a page before one gets more.
  *
  * Context: may sleep, interruptible.
  * Return: 0, -EINVAL malformed or out of range, -ENXIO no such node, zone or SPB,
