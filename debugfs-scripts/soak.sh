@@ -1,10 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# A soak for superpageblocks, in a guest: churn, holds, files and compaction, and
-# every few seconds the kernel's records are compared with its pages.
+# A soak for superpageblocks, in a guest: while memory is nearly full there are churn,
+# holds, files, compaction, defragmentation, evacuation and tainting by choice, and every
+# few seconds the kernel's records are compared with its pages.
 #
 #   FRAGBED_JOB_SECONDS=30   how long
+#   FRAGBED_JOB_PERCENT=85   of memory in use
 #   FRAGBED_JOB_SEED=1
 #
 # Exit: 0 done, 1 a record was wrong or the log has trouble, 4 cannot run here.
@@ -13,6 +15,7 @@
 
 seconds=${FRAGBED_JOB_SECONDS:-30}
 seed=${FRAGBED_JOB_SEED:-1}
+level=$((${FRAGBED_JOB_PERCENT:-85} * 10))
 files=${TMPDIR:-/tmp}/fragbed-soak
 random=$seed
 
@@ -46,6 +49,36 @@ compact() {
 		compactions=$((compactions + 1))
 }
 
+# Most of memory is in use, so that superpageblocks press on each other.
+fill() {
+	while [ "$(used_permille)" -lt "$level" ]; do
+		knob hold/alloc "set=fill type=movable order=0 count=2048" || break
+	done
+}
+
+make_holes() {
+	dice 1000000
+	knob hold/free "set=fill random=100 seed=$dice"
+}
+
+# Some are tainted by chance, the oldest of these get clean again.
+taint_some() {
+	taints=$((taints % 4 + 1))
+	knob hold/free "set=taint$taints"
+	dice "$(grep -vc '^#' "$FRAGBED_DIR/spb/table")"
+	knob spb/taint "spb=$dice zone=Normal pages=8 set=taint$taints"
+}
+
+move_some() {
+	dice 4
+	case $dice in
+	0) knob spb/defrag "spb=tainted zone=Normal" ;;
+	1) knob spb/evacuate "spb=clean zone=Normal pages=4096" ;;
+	2) taint_some ;;
+	3) make_holes ;;
+	esac && moves=$((moves + 1))
+}
+
 churn_anew() {
 	knob fragment/churn stop
 	dice 3
@@ -60,7 +93,8 @@ least_tainted() {
 }
 
 tell() {
-	say "$1 s: $checks checks, $holds holds, $compactions compactions; superpageblocks:" \
+	say "$1 s: $checks checks, $holds holds, $compactions compactions, $moves moves;" \
+		"$(used_permille) permille in use; superpageblocks:" \
 		"$(spb_count empty) empty, $(spb_count clean) clean, $(spb_count tainted) tainted, $(least_tainted) would do"
 }
 
@@ -68,14 +102,17 @@ round() {
 	hold_some
 	write_files "$files"
 	compact
+	move_some
+	fill
 	dice 5
 	[ "$dice" -ne 0 ] || churn_anew
 }
 
 soak() {
-	checks=0 holds=0 compactions=0 told=0
+	checks=0 holds=0 compactions=0 moves=0 taints=0 told=0
 	begun=$(now)
 	checked=$begun
+	fill
 	churn_anew
 	while [ $(($(now) - begun)) -lt "$seconds" ]; do
 		round

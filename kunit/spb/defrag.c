@@ -8,8 +8,10 @@
 #include <kunit/test-bug.h>
 #include <kunit/test.h>
 #include <linux/compaction.h>
+#include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/module.h>
+#include <linux/sched/signal.h>
 
 #include "../../../internal.h"
 #include "../../../superpageblock/defrag.h"
@@ -20,7 +22,7 @@
 #define RECL	MIGRATE_RECLAIMABLE
 
 #define NOFRAG	ALLOC_NOFRAGMENT
-#define HOLE	(1UL << STAGE_HOLE)
+#define HOLE	BIT(STAGE_HOLE)
 #define BLOCK	pageblock_nr_pages
 
 /* --- Start and stop, on made-up counts -------------------------------------- */
@@ -143,6 +145,8 @@ static void wanted(struct kunit *test)
 			    "%s: by use", row->name);
 	KUNIT_EXPECT_EQ_MSG(test, request.events[SPB_WANT_ALL], !!(row->wants & BY_ALL),
 			    "%s: by a request held back", row->name);
+	KUNIT_EXPECT_EQ_MSG(test, request.want_all, !!(row->wants & BY_ALL),
+			    "%s: all are wanted", row->name);
 }
 
 struct wanted_twice {
@@ -252,6 +256,95 @@ static void wanted_all(struct kunit *test)
 	for (at = 0; at < 4; at++)
 		KUNIT_EXPECT_EQ_MSG(test, got[at], want[at], "%s", scene[at]);
 	KUNIT_EXPECT_FALSE(test, stage->zone->spb->want_all);
+}
+
+/* Nobody has to ask: the work item does it soon. */
+static void wanted_is_done(struct kunit *test)
+{
+	static const char *const scene = "UullM";
+	struct spb_stage *stage = spb_stage(test, &scene, 1);
+	struct superpageblock *spb = spb_stage_spb(stage, 0);
+	struct stage_request request = { .type = UNMOV, .alloc_flags = NOFRAG };
+	int i;
+
+	spb_stage_ask(stage, &request);
+	spb_stage_alone(stage, want_first, NULL);
+	kunit_deactivate_static_stub(test, spb_kick);
+	spb_kick(stage->zone->spb);
+	for (i = 0; i < 500 && READ_ONCE(spb->nr[SPB_CLAIMABLE]) < 2; i++)
+		msleep(10);
+	KUNIT_EXPECT_GE(test, READ_ONCE(spb->nr[SPB_CLAIMABLE]), 2);
+	spb_stage_expect_true(test, stage->zone, "done in the background");
+}
+
+struct early_row {
+	const char *name;
+	const char *scene[STAGE_SPBS];
+	bool early;
+};
+
+static const struct early_row earlies[] = {
+	{ "nothing could have been moved", { "U", "." }, false },
+	{ "another one has something to move", { "UM", "." }, true },
+	{ "another one has a mixed block", { "yU", "." }, true },
+	{ "only the one that is tainted has", { "U", "M.M" }, false },
+};
+
+KUNIT_ARRAY_PARAM_DESC(early, earlies, name);
+
+/* It is counted when one is tainted while another one could have been emptied. */
+static void tainted_early(struct kunit *test)
+{
+	const struct early_row *row = test->param_value;
+	struct spb_stage *stage = spb_stage(test, row->scene, scene_size(row->scene));
+	/* More than a hole. */
+	struct stage_request request = { .type = UNMOV, .order = STAGE_HOLE + 1 };
+
+	spb_stage_ask(stage, &request);
+	KUNIT_EXPECT_EQ_MSG(test, request.events[SPB_TAINT], 1, "%s", row->name);
+	KUNIT_EXPECT_EQ_MSG(test, request.events[SPB_TAINT_EARLY], row->early, "%s", row->name);
+}
+
+/* What is mixed stays so when the block goes to the other type. */
+static void mixed_stays(struct kunit *test)
+{
+	static const char *const scene = "yU";
+	struct spb_stage *stage = spb_stage(test, &scene, 1);
+	struct page *page = pfn_to_page(spb_stage_pfn(stage, 0, 0));
+
+	KUNIT_EXPECT_TRUE(test, test_bit(0, spb_stage_spb(stage, 0)->map[SPB_MIXED]));
+	reach_set_pageblock_type(stage->zone, page, RECL);
+	KUNIT_EXPECT_TRUE(test, test_bit(0, spb_stage_spb(stage, 0)->map[SPB_MIXED]));
+	spb_stage_expect_true(test, stage->zone, "relabelled");
+}
+
+struct pages_row {
+	const char *name;
+	const char *scene;
+	unsigned long blocks;
+	unsigned long pages;
+};
+
+static const struct pages_row pageses[] = {
+	{ "nothing", "U", 0, 0 },
+	{ "a block", ".U", 1, 0 },
+	{ "all", ".", 32, 0 },
+	{ "pages of all types", "urmU", 0, 3 * HOLE },
+	{ "half a block", "v.U", 1, 64 },
+	{ "not those of the highatomic reserve", "huU", 0, HOLE },
+};
+
+KUNIT_ARRAY_PARAM_DESC(pages, pageses, name);
+
+static void free_pages_counted(struct kunit *test)
+{
+	const struct pages_row *row = test->param_value;
+	struct spb_stage *stage = spb_stage(test, &row->scene, 1);
+	unsigned long want = row->blocks * BLOCK + row->pages;
+
+	KUNIT_EXPECT_EQ_MSG(test, spb_free_pages(stage->zone, stage->spb[0], ULONG_MAX), want,
+			    "%s", row->name);
+	KUNIT_EXPECT_GE(test, spb_free_pages(stage->zone, stage->spb[0], want), want);
 }
 
 /* --- A run ------------------------------------------------------------------ */
@@ -418,6 +511,18 @@ static void rest_lasts(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ask_for_wishes(stage, 5 * HZ + 1), 3);
 }
 
+/* Another category, another case. */
+static void rest_ends_with_category(struct kunit *test)
+{
+	struct spb_stage *stage = stage_at_rest(test);
+
+	KUNIT_EXPECT_NE(test, spb_stage_spb(stage, 0)->rest_until, 0);
+	reach_set_pageblock_type(stage->zone, pfn_to_page(spb_stage_pfn(stage, 0, 0)), MOV);
+	spb_stage_free_block(stage, 0, 0);
+	KUNIT_EXPECT_FALSE(test, spb_stage_spb(stage, 0)->tainted);
+	KUNIT_EXPECT_EQ(test, spb_stage_spb(stage, 0)->rest_until, 0);
+}
+
 /* With the first trigger alone a full SPB is never looked at again. */
 static void rest_is_followed_by_nothing(struct kunit *test)
 {
@@ -495,17 +600,36 @@ static void demand_limits(struct kunit *test)
 {
 	static const char *const scene = "UlllU";
 	struct spb_stage *stage = spb_stage(test, &scene, 1);
-	struct spb_limits limits = soon(1);
+	struct spb_limits limits = soon(COMPACT_CLUSTER_MAX);
 	struct spb_moved moved;
 
 	KUNIT_EXPECT_EQ(test, spb_defrag(stage->zone, stage->spb[0], &limits, &moved), 0);
 	KUNIT_EXPECT_EQ(test, moved.stop, SPB_STOP_PAGES);
-	KUNIT_EXPECT_GE(test, moved.pages, 1);
-	KUNIT_EXPECT_LE(test, moved.pages, COMPACT_CLUSTER_MAX);
+	KUNIT_EXPECT_EQ(test, moved.pages, COMPACT_CLUSTER_MAX);
 	limits = (struct spb_limits) { ULONG_MAX, jiffies };
 	KUNIT_EXPECT_EQ(test, spb_defrag(stage->zone, stage->spb[0], &limits, &moved), 0);
 	KUNIT_EXPECT_EQ(test, moved.stop, SPB_STOP_TIME);
 	KUNIT_EXPECT_EQ(test, moved.pages, 0);
+}
+
+/* A signal ends what somebody waits for, but not what is done in the background. */
+static void demand_signal(struct kunit *test)
+{
+	static const char *const scene = "UllU";
+	struct spb_stage *stage = spb_stage(test, &scene, 1);
+	const struct spb_limits limits = soon(ULONG_MAX);
+	unsigned long before = events_of(stage, SPB_MOVED);
+	struct spb_moved moved;
+	int ret;
+
+	set_thread_flag(TIF_SIGPENDING);
+	ret = spb_defrag(stage->zone, stage->spb[0], &limits, &moved);
+	spb_defrag_some(stage->zone, stage->spb[0]);
+	clear_thread_flag(TIF_SIGPENDING);
+	KUNIT_EXPECT_EQ(test, ret, -EINTR);
+	KUNIT_EXPECT_EQ(test, moved.stop, SPB_STOP_SIGNAL);
+	KUNIT_EXPECT_EQ(test, moved.pages, 0);
+	KUNIT_EXPECT_EQ(test, events_of(stage, SPB_MOVED) - before, 2 * (BLOCK - HOLE));
 }
 
 static void demand_of_none(struct kunit *test)
@@ -539,7 +663,7 @@ static void pin(struct kunit *test, struct page *page)
 /* Somebody holds a reference: the rest of the block is moved, and it is told. */
 static void demand_pinned(struct kunit *test)
 {
-	static const char *const scene = "UlU";
+	static const char *const scene = "UlyU";
 	struct spb_stage *stage = spb_stage(test, &scene, 1);
 	const struct spb_limits limits = soon(ULONG_MAX);
 	struct spb_moved moved;
@@ -547,9 +671,11 @@ static void demand_pinned(struct kunit *test)
 
 	for (i = 0; i < 3; i++)
 		pin(test, pfn_to_page(spb_stage_pfn(stage, 0, 1) + HOLE + 40 * i));
+	pin(test, pfn_to_page(spb_stage_pfn(stage, 0, 2) + HOLE));
 	KUNIT_EXPECT_EQ(test, spb_defrag(stage->zone, stage->spb[0], &limits, &moved), 0);
-	KUNIT_EXPECT_EQ(test, moved.pinned, 3);
-	KUNIT_EXPECT_EQ(test, moved.pages, BLOCK - HOLE - 3);
+	KUNIT_EXPECT_EQ(test, moved.pinned, 4);
+	KUNIT_EXPECT_EQ(test, moved.pages, 2 * (BLOCK - HOLE) - 4);
+	KUNIT_EXPECT_TRUE(test, test_bit(2, spb_stage_spb(stage, 0)->map[SPB_MIXED]));
 	KUNIT_EXPECT_EQ(test, moved.busy + moved.no_target, 0);
 	KUNIT_EXPECT_EQ(test, moved.stop, SPB_STOP_STUCK);
 }
@@ -804,6 +930,39 @@ static void compaction_asks_no(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, reach_suitable_migration_target(&cc, reserve));
 }
 
+static bool suits_never(struct page *page)
+{
+	return false;
+}
+
+/* What fast_isolate_freepages() takes, from @share quarters below the end on. */
+static unsigned int isolate_fast(struct spb_stage *stage, unsigned int share)
+{
+	unsigned long end = pageblock_start_pfn(zone_end_pfn(stage->zone) - 1);
+	unsigned long first = spb_stage_pfn(stage, 0, 0);
+	struct compact_control cc = { .zone = stage->zone, .order = pageblock_order,
+		.mode = MIGRATE_SYNC, .free_pfn = end, .nr_migratepages = COMPACT_CLUSTER_MAX };
+
+	cc.migrate_pfn = end - min(share * (end - first), end - stage->zone->zone_start_pfn);
+	cc.migrate_pfn = pageblock_start_pfn(cc.migrate_pfn);
+	return reach_fast_isolate_freepages(&cc);
+}
+
+static void compaction_asks_for_lists(struct kunit *test)
+{
+	static const char *const scene = "m";
+	struct spb_stage *stage = spb_stage(test, &scene, 1);
+	unsigned int share;
+
+	for (share = 3; share <= 5; share += 2) {
+		KUNIT_EXPECT_GT_MSG(test, isolate_fast(stage, share), 0, "share %u", share);
+		kunit_activate_static_stub(test, spb_suits_as_target, suits_never);
+		KUNIT_EXPECT_EQ_MSG(test, isolate_fast(stage, share), 0, "share %u", share);
+		kunit_deactivate_static_stub(test, spb_suits_as_target);
+	}
+	spb_stage_expect_true(test, stage->zone, "isolated");
+}
+
 static struct kunit_case spb_defrag_cases[] = {
 	KUNIT_CASE_PARAM(start_and_stop, room_gen_params),
 	KUNIT_CASE_PARAM(wanted, want_gen_params),
@@ -811,6 +970,10 @@ static struct kunit_case spb_defrag_cases[] = {
 	KUNIT_CASE(wanted_kicks),
 	KUNIT_CASE(wanted_in_vain),
 	KUNIT_CASE(wanted_all),
+	KUNIT_CASE(wanted_is_done),
+	KUNIT_CASE_PARAM(tainted_early, early_gen_params),
+	KUNIT_CASE(mixed_stays),
+	KUNIT_CASE_PARAM(free_pages_counted, pages_gen_params),
 	KUNIT_CASE_PARAM(run, run_gen_params),
 	KUNIT_CASE(run_targets),
 	KUNIT_CASE(run_out_of_time),
@@ -818,11 +981,13 @@ static struct kunit_case spb_defrag_cases[] = {
 	KUNIT_CASE(run_adopts_foreign),
 	KUNIT_CASE(run_becomes_clean),
 	KUNIT_CASE(rest_lasts),
+	KUNIT_CASE(rest_ends_with_category),
 	KUNIT_CASE(rest_is_followed_by_nothing),
 	KUNIT_CASE(rest_is_followed_by_use),
 	KUNIT_CASE(rest_is_followed_by_all),
 	KUNIT_CASE_PARAM(demand, demand_gen_params),
 	KUNIT_CASE(demand_limits),
+	KUNIT_CASE(demand_signal),
 	KUNIT_CASE(demand_of_none),
 	KUNIT_CASE(demand_pinned),
 	KUNIT_CASE(demand_no_target),
@@ -831,6 +996,7 @@ static struct kunit_case spb_defrag_cases[] = {
 	KUNIT_CASE_PARAM(compaction, compaction_gen_params),
 	KUNIT_CASE(compaction_asks),
 	KUNIT_CASE(compaction_asks_no),
+	KUNIT_CASE(compaction_asks_for_lists),
 	{ }
 };
 

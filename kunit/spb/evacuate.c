@@ -17,7 +17,7 @@
 #define RECL	MIGRATE_RECLAIMABLE
 
 #define NOFRAG	ALLOC_NOFRAGMENT
-#define HOLE	(1UL << STAGE_HOLE)
+#define HOLE	BIT(STAGE_HOLE)
 #define BLOCK	pageblock_nr_pages
 
 /* How many blocks of a kind a request tries. */
@@ -50,6 +50,7 @@ static const struct room_row rooms[] = {
 	{ "nothing is movable", "U", GFP_KERNEL, 0, NOFRAG, false, 0, 0, true },
 	{ "one that may taint", "ULLM", GFP_KERNEL, 0, 0, false },
 	{ "a movable request", "ULLM", GFP_KERNEL | __GFP_MOVABLE, 0, NOFRAG, false },
+	{ "one that may not enter file systems", "ULLM", GFP_NOFS, 0, NOFRAG, false, 0, 0, true },
 	{ "one that may not start I/O", "ULLM", GFP_NOIO, 0, NOFRAG, false },
 };
 
@@ -196,7 +197,8 @@ static void expect_labels(struct kunit *test, struct spb_stage *stage)
 	for (block = 0; block < SPB_BLOCKS; block++) {
 		struct page *page = pfn_to_page(spb_stage_pfn(stage, 0, block));
 
-		KUNIT_EXPECT_FALSE_MSG(test, get_pageblock_migratetype(page) == MIGRATE_ISOLATE, "block %u", block);
+		KUNIT_EXPECT_NE_MSG(test, get_pageblock_migratetype(page), MIGRATE_ISOLATE,
+				    "block %u", block);
 	}
 	spb_stage_expect_true(test, stage->zone, "evacuated");
 }

@@ -7,6 +7,7 @@
 #include <kunit/static_stub.h>
 #include <kunit/test-bug.h>
 #include <kunit/test.h>
+#include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/module.h>
 #include <linux/shrinker.h>
@@ -67,6 +68,67 @@ static void shrink_wanted(struct kunit *test)
 	spb_stage_ask(stage, &request);
 	KUNIT_EXPECT_EQ_MSG(test, request.events[SPB_WANT_SHRINK], row->wants, "%s", row->name);
 	KUNIT_EXPECT_EQ_MSG(test, request.credit, row->credit_left, "%s: credit", row->name);
+}
+
+static int kicks;
+
+static void count_kick(struct spb_zone *spbs)
+{
+	kicks++;
+}
+
+/* Twice wanted is once told, and not by one that is not short. */
+static void want_twice(struct spb_stage *stage, void *wishes)
+{
+	struct page *full = pfn_to_page(spb_stage_pfn(stage, 0, 0));
+	struct page *reserve = pfn_to_page(spb_stage_pfn(stage, 1, 0));
+	struct spb_zone *spbs = stage->zone->spb;
+	unsigned long before = spbs->events[SPB_WANT_SHRINK];
+
+	spbs->want_shrink = false;
+	spbs->credit = 0;
+	spb_trigger_use(stage->zone, reserve, 0);
+	*(int *)wishes = -(int)(spbs->events[SPB_WANT_SHRINK] - before);
+	spb_trigger_use(stage->zone, full, 0);
+	spb_trigger_use(stage->zone, full, 0);
+	*(int *)wishes += spbs->events[SPB_WANT_SHRINK] - before;
+	spbs->want_shrink = false;
+}
+
+static void shrink_wanted_once(struct kunit *test)
+{
+	static const char *const scene[] = { "U", "U....U" };
+	struct spb_stage *stage = spb_stage(test, scene, 2);
+	int wishes;
+
+	kunit_activate_static_stub(test, spb_kick, count_kick);
+	kicks = 0;
+	spb_stage_alone(stage, want_twice, &wishes);
+	KUNIT_EXPECT_EQ(test, wishes, 1);
+	KUNIT_EXPECT_EQ(test, kicks, 1);
+}
+
+static void want_it(struct spb_stage *stage, void *unused)
+{
+	stage->zone->spb->want_shrink = true;
+}
+
+/* The work item of the node does it soon. */
+static void shrink_is_done(struct kunit *test)
+{
+	static const char *const scene = "U";
+	struct spb_stage *stage = spb_stage(test, &scene, 1);
+	struct spb_zone *spbs = stage->zone->spb;
+	unsigned long before = READ_ONCE(spbs->events[SPB_SHRINK]);
+	int i;
+
+	spb_stage_alone(stage, want_it, NULL);
+	kunit_deactivate_static_stub(test, spb_kick);
+	spb_kick(spbs);
+	for (i = 0; i < 500 && READ_ONCE(spbs->events[SPB_SHRINK]) == before; i++)
+		msleep(10);
+	KUNIT_EXPECT_GT(test, READ_ONCE(spbs->events[SPB_SHRINK]), before);
+	KUNIT_EXPECT_FALSE(test, READ_ONCE(spbs->want_shrink));
 }
 
 /* --- How far ---------------------------------------------------------------- */
@@ -202,6 +264,8 @@ static void shrink_asks(struct kunit *test)
 
 static struct kunit_case spb_shrink_cases[] = {
 	KUNIT_CASE_PARAM(shrink_wanted, want_gen_params),
+	KUNIT_CASE(shrink_wanted_once),
+	KUNIT_CASE(shrink_is_done),
 	KUNIT_CASE_PARAM(shrink_goes, go_gen_params),
 	KUNIT_CASE(shrink_without_need),
 	KUNIT_CASE(shrink_asks),

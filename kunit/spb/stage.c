@@ -392,9 +392,8 @@ static unsigned int evacuable(const struct spb_stage *stage)
 {
 	unsigned int at, nr = 0;
 
-	for (at = 0; at < stage->nr; at++) {
+	for (at = 0; at < stage->nr; at++)
 		nr += spb_is_evacuable(spb_stage_spb(stage, at));
-	}
 	return nr;
 }
 
@@ -432,6 +431,7 @@ static void ask(struct spb_stage *stage, void *data)
 	for (i = 0; i < NR_SPB_EVENTS; i++)
 		request->events[i] = spbs->events[i] - before[i];
 	request->credit = spbs->credit;
+	request->want_all = spbs->want_all;
 	if (page) {
 		note_answer(stage, request, page);
 		reach_free_one_page(page, stage->zone, request->order,

@@ -49,6 +49,7 @@ struct spb_stage {
  * @order: order
  * @alloc_flags: ALLOC_* flags
  * @credit: the zone's credit before and after, see use_credit()
+ * @want_all: whether all tainted ones are to be defragmented afterwards
  * @at: which SPB of the stage served it, -1 none
  * @block: which pageblock of that
  * @label: its label afterwards
@@ -61,6 +62,7 @@ struct stage_request {
 	unsigned int order;
 	unsigned int alloc_flags;
 	unsigned long credit;
+	bool want_all;
 	int at;
 	int block;
 	int label;

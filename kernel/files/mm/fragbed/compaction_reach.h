@@ -29,6 +29,25 @@ bool reach_suitable_migration_target(struct compact_control *cc,
 EXPORT_SYMBOL_IF_KUNIT(reach_suitable_migration_target);
 
 /**
+ * reach_fast_isolate_freepages() - fast_isolate_freepages(), and give them back
+ * @cc: the compaction
+ *
+ * Context: takes zone->lock.
+ * Return: how many pages it isolated.
+ */
+unsigned int reach_fast_isolate_freepages(struct compact_control *cc)
+{
+	int order;
+
+	for (order = 0; order < NR_PAGE_ORDERS; order++)
+		INIT_LIST_HEAD(&cc->freepages[order]);
+	fast_isolate_freepages(cc);
+	release_free_list(cc->freepages);
+	return cc->nr_freepages;
+}
+EXPORT_SYMBOL_IF_KUNIT(reach_fast_isolate_freepages);
+
+/**
  * reach_fast_find_migrateblock() - fast_find_migrateblock()
  * @cc: the compaction
  *

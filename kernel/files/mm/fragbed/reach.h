@@ -70,6 +70,7 @@ bool reach_suitable_migration_source(struct compact_control *cc,
 				     struct page *page);
 bool reach_suitable_migration_target(struct compact_control *cc,
 				     struct page *page);
+unsigned int reach_fast_isolate_freepages(struct compact_control *cc);
 unsigned long reach_fast_find_migrateblock(struct compact_control *cc);
 enum compact_result reach_compact_zone_order(struct zone *zone, int order,
 					     const struct reach_request *req,

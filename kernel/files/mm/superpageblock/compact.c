@@ -4,6 +4,7 @@
  * (SPBs) do not undo each other. The records are read without the zone's lock: these
  * are hints, as those of compaction are.
  */
+#include <kunit/static_stub.h>
 #include <kunit/visibility.h>
 #include <linux/mm.h>
 
@@ -45,6 +46,7 @@ bool spb_suits_as_target(struct page *page)
 	struct zone *zone = page_zone(page);
 	const struct superpageblock *spb = spb_of(zone, page);
 
+	KUNIT_STATIC_STUB_REDIRECT(spb_suits_as_target, page);
 	if (!spb)
 		return true;
 	if (READ_ONCE(spb->tainted))

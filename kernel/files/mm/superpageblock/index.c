@@ -196,7 +196,7 @@ static struct spb_counted counted(const struct superpageblock *spb)
 }
 
 static void note_category(struct zone *zone, struct superpageblock *spb,
-			   const struct spb_fill *fill)
+			  const struct spb_fill *fill)
 {
 	struct spb_zone *spbs = zone->spb;
 

@@ -13,6 +13,7 @@
 #include <linux/migrate.h>
 #include <linux/mm.h>
 #include <linux/page-isolation.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/superpageblock.h>
 #include <linux/swap.h>
@@ -36,7 +37,9 @@ struct spb_mover {
 	struct zone *zone;
 	unsigned int nr;
 	bool from_tainted;
+	bool on_demand;
 	enum migrate_mode mode;
+	gfp_t gfp;
 	struct spb_limits limits;
 	struct spb_moved *moved;
 };
@@ -67,6 +70,12 @@ static struct folio *new_folio(struct folio *old, unsigned long private)
 						     mover->from_tainted));
 }
 
+/* Somebody asked for it and waits, or for memory: that is not given up as easily. */
+static bool is_interrupted(const struct spb_mover *mover)
+{
+	return mover->on_demand ? signal_pending(current) : fatal_signal_pending(current);
+}
+
 static bool out_of_limits(const struct spb_mover *mover)
 {
 	struct spb_moved *moved = mover->moved;
@@ -75,7 +84,7 @@ static bool out_of_limits(const struct spb_mover *mover)
 		moved->stop = SPB_STOP_PAGES;
 	else if (time_after_eq(spb_now(), mover->limits.until))
 		moved->stop = SPB_STOP_TIME;
-	else if (signal_pending(current))
+	else if (is_interrupted(mover))
 		moved->stop = SPB_STOP_SIGNAL;
 	else
 		return false;
@@ -110,16 +119,21 @@ static unsigned long count_stuck(struct spb_moved *moved, const struct list_head
 	return nr;
 }
 
-/* Return: whether there was somewhere to go. */
+/*
+ * Who holds isolated pages must not wait for others that do: what is allocated on the
+ * way does not reclaim or compact. Return: whether there was somewhere to go.
+ */
 static bool move_list(const struct spb_mover *mover, struct compact_control *cc,
 		      unsigned long *stuck)
 {
+	unsigned int noreclaim = memalloc_noreclaim_save();
 	unsigned int isolated = cc->nr_migratepages;
 	unsigned long left;
 	bool no_target;
 
 	no_target = migrate_pages(&cc->migratepages, new_folio, NULL, (unsigned long)mover,
 				  mover->mode, MR_COMPACTION, NULL) == -ENOMEM;
+	memalloc_noreclaim_restore(noreclaim);
 	left = count_stuck(mover->moved, &cc->migratepages, no_target);
 	putback_movable_pages(&cc->migratepages);
 	cc->nr_migratepages = 0;
@@ -134,7 +148,7 @@ static bool move_range(const struct spb_mover *mover, unsigned long pfn, unsigne
 	struct compact_control cc = {
 		.zone = mover->zone,
 		.order = -1,
-		.gfp_mask = GFP_KERNEL,
+		.gfp_mask = mover->gfp,
 		.mode = mover->mode,
 		.ignore_skip_hint = true,
 		.no_set_skip_hint = true,
@@ -304,7 +318,10 @@ static void note_end(const struct spb_mover *mover, bool background)
 	struct superpageblock *spb = spb_at(mover);
 	const struct spb_moved *moved = mover->moved;
 
-	trace_spb_defrag(mover->zone, mover->nr, moved->pages, moved->stop);
+	if (mover->from_tainted)
+		trace_spb_defrag(mover->zone, mover->nr, moved->pages, moved->stop);
+	else
+		trace_spb_evacuate(mover->zone, mover->nr, moved->pages, moved->stop);
 	guard(spinlock_irq)(&mover->zone->lock);
 	spb->stop = moved->stop;
 	spb->stopped = jiffies ?: 1;
@@ -337,7 +354,7 @@ void spb_defrag_some(struct zone *zone, unsigned int nr)
 	struct spb_moved moved = { };
 	const struct spb_mover mover = {
 		.zone = zone, .nr = nr, .from_tainted = true, .mode = MIGRATE_SYNC_LIGHT,
-		.limits = { ULONG_MAX, spb_now() + RUN_TIME },
+		.gfp = GFP_KERNEL, .limits = { ULONG_MAX, spb_now() + RUN_TIME },
 		.moved = &moved,
 	};
 	unsigned long free_pages = spb_free_pages(zone, nr, 3 * pageblock_nr_pages);
@@ -445,8 +462,9 @@ int spb_defrag(struct zone *zone, unsigned int nr, const struct spb_limits *limi
 	       struct spb_moved *moved)
 {
 	const struct spb_mover mover = {
-		.zone = zone, .nr = nr, .from_tainted = true, .mode = MIGRATE_SYNC_LIGHT,
-		.limits = *limits, .moved = moved,
+		.zone = zone, .nr = nr, .from_tainted = true, .on_demand = true,
+		.mode = MIGRATE_SYNC_LIGHT, .gfp = GFP_KERNEL, .limits = *limits,
+		.moved = moved,
 	};
 	int ret = check_spb(zone, nr, true);
 
@@ -504,7 +522,8 @@ int spb_evacuate(struct zone *zone, unsigned int nr, const struct spb_limits *li
 		 struct spb_moved *moved)
 {
 	const struct spb_mover mover = {
-		.zone = zone, .nr = nr, .mode = MIGRATE_SYNC, .limits = *limits, .moved = moved,
+		.zone = zone, .nr = nr, .on_demand = true, .mode = MIGRATE_SYNC,
+		.gfp = GFP_KERNEL, .limits = *limits, .moved = moved,
 	};
 	int ret = check_spb(zone, nr, false);
 	unsigned long start, end;
@@ -534,19 +553,23 @@ EXPORT_SYMBOL_FOR_MODULES(spb_evacuate, "fragbed*");
  * @zone: its zone
  * @nr: number of the SPB
  * @block: number of the pageblock in it
+ * @gfp: of the request that waits for it; without __GFP_FS nothing of files is moved
  *
  * Context: process, may sleep.
  * Return: pages moved.
  */
-unsigned long spb_empty_block(struct zone *zone, unsigned int nr, unsigned int block)
+unsigned long spb_empty_block(struct zone *zone, unsigned int nr, unsigned int block,
+			      gfp_t gfp)
 {
 	struct spb_moved moved = { };
 	const struct spb_mover mover = {
 		.zone = zone, .nr = nr, .from_tainted = true, .mode = MIGRATE_SYNC_LIGHT,
-		.limits = { ULONG_MAX, spb_now() + RUN_TIME }, .moved = &moved,
+		.gfp = gfp, .limits = { ULONG_MAX, spb_now() + RUN_TIME }, .moved = &moved,
 	};
 
-	move_block(&mover, block);
+	if (move_block(&mover, block))
+		moved.stop = SPB_STOP_EMPTY;
+	trace_spb_make_room(zone, nr, moved.pages, moved.stop);
 	/* Out of this CPU's list, or the request would not see what is free now. */
 	drain_local_pages(zone);
 	return moved.pages;

@@ -81,13 +81,14 @@ static void count_room(struct zone *zone, enum spb_block kind, bool moved)
 }
 
 /* Return: whether the request can be served now. */
-static bool empty_blocks(struct zone *zone, enum spb_block kind, unsigned int order, int type)
+static bool empty_blocks(struct zone *zone, enum spb_block kind, unsigned int order, int type,
+			 gfp_t gfp)
 {
 	struct spb_block_at at;
 	int tried;
 
 	for (tried = 0; tried < MAX_BLOCKS && next_block(zone, kind, type, &at); tried++) {
-		count_room(zone, kind, spb_empty_block(zone, at.nr, at.block));
+		count_room(zone, kind, spb_empty_block(zone, at.nr, at.block, gfp));
 		if (can_be_served(zone, order, type))
 			return true;
 	}
@@ -98,11 +99,11 @@ static bool empty_blocks(struct zone *zone, enum spb_block kind, unsigned int or
  * First movable pages of blocks that have the right label: each is a page for the
  * request. Then a whole movable block.
  */
-static bool make_room_in(struct zone *zone, unsigned int order, int type)
+static bool make_room_in(struct zone *zone, unsigned int order, int type, gfp_t gfp)
 {
 	if (can_be_served(zone, order, type) ||
-	    empty_blocks(zone, SPB_MIXED, order, type) ||
-	    empty_blocks(zone, SPB_MOVABLE, order, type))
+	    empty_blocks(zone, SPB_MIXED, order, type, gfp) ||
+	    empty_blocks(zone, SPB_MOVABLE, order, type, gfp))
 		return true;
 	spb_count(zone, SPB_MADE_NO_ROOM);
 	return false;
@@ -136,7 +137,7 @@ void spb_make_room(gfp_t gfp, unsigned int order, unsigned int alloc_flags,
 		if (cpusets_enabled() && alloc_flags & ALLOC_CPUSET &&
 		    !__cpuset_zone_allowed(zone, gfp))
 			continue;
-		if (!zone->spb || !make_room_in(zone, order, ac->migratetype))
+		if (!zone->spb || !make_room_in(zone, order, ac->migratetype, gfp))
 			continue;
 		*result = COMPACT_SUCCESS;
 		return;

@@ -191,7 +191,8 @@ struct page *__spb_take_target(struct zone *zone, unsigned int order, bool from_
 
 /* move.c */
 void spb_defrag_some(struct zone *zone, unsigned int nr);
-unsigned long spb_empty_block(struct zone *zone, unsigned int nr, unsigned int block);
+unsigned long spb_empty_block(struct zone *zone, unsigned int nr, unsigned int block,
+			      gfp_t gfp);
 unsigned long spb_free_pages(struct zone *zone, unsigned int nr, unsigned long enough);
 
 /* want.c */

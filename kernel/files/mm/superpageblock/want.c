@@ -6,6 +6,7 @@
  */
 #include <kunit/static_stub.h>
 #include <kunit/visibility.h>
+#include <linux/bitmap.h>
 #include <linux/cleanup.h>
 #include <linux/irq_work.h>
 #include <linux/jiffies.h>
@@ -144,16 +145,6 @@ void spb_trigger_all(struct zone *zone)
 }
 EXPORT_SYMBOL_IF_KUNIT(spb_trigger_all);
 
-static void add_all_eligible(struct spb_zone *spbs)
-{
-	unsigned int nr;
-
-	spbs->want_all = false;
-	for (nr = 0; nr < spbs->index.nr; nr++)
-		if (is_eligible(&spbs->spb[nr]))
-			__set_bit(nr, spbs->wanted);
-}
-
 /**
  * spb_take_wanted() - the next SPB to be defragmented
  * @zone: zone with SPBs
@@ -171,7 +162,8 @@ int spb_take_wanted(struct zone *zone)
 
 	guard(spinlock_irq)(&zone->lock);
 	if (spbs->want_all)
-		add_all_eligible(spbs);
+		bitmap_fill(spbs->wanted, spbs->index.nr);
+	spbs->want_all = false;
 	for_each_set_bit(nr, spbs->wanted, spbs->index.nr) {
 		__clear_bit(nr, spbs->wanted);
 		if (is_eligible(&spbs->spb[nr]))

@@ -82,7 +82,7 @@ TRACE_EVENT(spb_refuse,
 		  __entry->gfp)
 );
 
-TRACE_EVENT(spb_defrag,
+DECLARE_EVENT_CLASS(spb_moved,
 
 	TP_PROTO(struct zone *zone, unsigned int spb, unsigned long pages,
 		 unsigned int stop),
@@ -110,6 +110,24 @@ TRACE_EVENT(spb_defrag,
 		  __print_symbolic(__entry->stop, { 0, "room" }, { 1, "empty" },
 				   { 2, "stuck" }, { 3, "no_target" }, { 4, "pages" },
 				   { 5, "time" }, { 6, "signal" }))
+);
+
+/* Out of a tainted superpageblock, in the background or on demand. */
+DEFINE_EVENT(spb_moved, spb_defrag,
+	TP_PROTO(struct zone *zone, unsigned int spb, unsigned long pages, unsigned int stop),
+	TP_ARGS(zone, spb, pages, stop)
+);
+
+/* Out of a clean one, on demand. */
+DEFINE_EVENT(spb_moved, spb_evacuate,
+	TP_PROTO(struct zone *zone, unsigned int spb, unsigned long pages, unsigned int stop),
+	TP_ARGS(zone, spb, pages, stop)
+);
+
+/* Out of a block of a tainted one, by a request that would have tainted another one. */
+DEFINE_EVENT(spb_moved, spb_make_room,
+	TP_PROTO(struct zone *zone, unsigned int spb, unsigned long pages, unsigned int stop),
+	TP_ARGS(zone, spb, pages, stop)
 );
 
 #endif /* _TRACE_SUPERPAGEBLOCK_H */
