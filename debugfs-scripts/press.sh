@@ -23,6 +23,7 @@ load_module || exit 1
 need have_feature spb -- "spb: $(fact caps spb)"
 check_needs
 at_exit 'knob reset 1'
+mount -t tracefs none /sys/kernel/tracing 2>/dev/null
 status=0
 python3 "$(dirname "$0")/press_memory.py" "${FRAGBED_OUT:?}/press.json" \
 	--seconds "${FRAGBED_JOB_SECONDS:-60}" --seed "${FRAGBED_JOB_SEED:-1}" \

@@ -22,6 +22,7 @@ import time
 from mix_memory import CHUNK, FRAGBED, Mixture, meminfo
 
 CROWD_EVERY = 30        # seconds
+TRACING = "/sys/kernel/tracing"
 EARLY = "became_tainted_too_early"
 
 
@@ -133,6 +134,24 @@ class Press(Mixture):
         self.keep_level()
 
 
+class Trace:
+    """Who tainted a superpageblock: kept by the kernel, shown if it was too early."""
+
+    def __init__(self):
+        event = f"{TRACING}/events/superpageblock/spb_category"
+        with open(f"{event}/trigger", "w", encoding="ascii") as file:
+            file.write("stacktrace if category == 2")
+        with open(f"{event}/enable", "w", encoding="ascii") as file:
+            file.write("1")
+
+    def show_last(self):
+        with open(f"{TRACING}/trace", encoding="ascii") as file:
+            lines = [line.rstrip() for line in file]
+        begun = max(at for at, line in enumerate(lines) if "category=tainted" in line)
+        for line in lines[begun:begun + 40]:
+            print(f"#   {line}")
+
+
 def sample(at, press):
     stats = read_stats()
     categories = [row[4] for row in read_rows("table") if int(row[6])]
@@ -154,6 +173,7 @@ def tell(row):
 
 def run(press, seconds):
     """A sample a second; a record that is wrong ends it."""
+    trace = Trace()
     begun, samples = time.monotonic(), []
     while not samples or samples[-1]["at"] < seconds:
         press.load()
@@ -164,6 +184,8 @@ def run(press, seconds):
         if at // CROWD_EVERY > last // CROWD_EVERY:
             press.crowd()
         samples.append(sample(at, press))
+        if samples[-1]["early"] > samples[max(0, len(samples) - 2)]["early"]:
+            trace.show_last()
         if at % 60 == 0:
             tell(samples[-1])
         if at % 5 == 0 and wrong_records():

@@ -80,17 +80,29 @@ static void count_room(struct zone *zone, enum spb_block kind, bool moved)
 		spb_count(zone, kind == SPB_MIXED ? SPB_MADE_ROOM_MIXED : SPB_MADE_ROOM_BLOCK);
 }
 
-/* Return: whether the request can be served now. */
+static bool is_still(struct zone *zone, enum spb_block kind, const struct spb_block_at *at)
+{
+	guard(spinlock_irq)(&zone->lock);
+	return test_bit(at->block, zone->spb->spb[at->nr].map[kind]);
+}
+
+/*
+ * What was mixed once and is no longer, costs little and does not count as tried.
+ * Return: whether the request can be served now.
+ */
 static bool empty_blocks(struct zone *zone, enum spb_block kind, unsigned int order, int type,
 			 gfp_t gfp)
 {
 	struct spb_block_at at;
-	int tried;
+	int tried = 0;
 
-	for (tried = 0; tried < MAX_BLOCKS && next_block(zone, kind, type, &at); tried++) {
-		count_room(zone, kind, spb_empty_block(zone, at.nr, at.block, gfp));
+	while (tried < MAX_BLOCKS && next_block(zone, kind, type, &at)) {
+		unsigned long moved = spb_empty_block(zone, at.nr, at.block, gfp);
+
+		count_room(zone, kind, moved);
 		if (can_be_served(zone, order, type))
 			return true;
+		tried += moved || is_still(zone, kind, &at);
 	}
 	return false;
 }
