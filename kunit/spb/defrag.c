@@ -11,6 +11,7 @@
 #include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/module.h>
+#include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 
 #include "../../../internal.h"
@@ -680,6 +681,29 @@ static void demand_pinned(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, moved.stop, SPB_STOP_STUCK);
 }
 
+static void unlock(void *folio)
+{
+	folio_unlock(folio);
+}
+
+/* Somebody works on it: that is no reference too many, and not waited for. */
+static void demand_busy(struct kunit *test)
+{
+	static const char *const scene = "UlU";
+	struct spb_stage *stage = spb_stage(test, &scene, 1);
+	struct folio *folio = page_folio(pfn_to_page(spb_stage_pfn(stage, 0, 1) + HOLE));
+	const struct spb_limits limits = soon(ULONG_MAX);
+	struct spb_moved moved;
+
+	folio_lock(folio);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, unlock, folio));
+	KUNIT_EXPECT_EQ(test, spb_defrag(stage->zone, stage->spb[0], &limits, &moved), 0);
+	KUNIT_EXPECT_EQ(test, moved.busy, 1);
+	KUNIT_EXPECT_EQ(test, moved.pages, BLOCK - HOLE - 1);
+	KUNIT_EXPECT_EQ(test, moved.pinned + moved.no_target, 0);
+	KUNIT_EXPECT_EQ(test, moved.stop, SPB_STOP_STUCK);
+}
+
 static struct page *no_target(struct zone *zone, unsigned int order, bool from_tainted)
 {
 	return NULL;
@@ -990,6 +1014,7 @@ static struct kunit_case spb_defrag_cases[] = {
 	KUNIT_CASE(demand_signal),
 	KUNIT_CASE(demand_of_none),
 	KUNIT_CASE(demand_pinned),
+	KUNIT_CASE(demand_busy),
 	KUNIT_CASE(demand_no_target),
 	KUNIT_CASE(demand_racing),
 	KUNIT_CASE_PARAM(target, target_gen_params),

@@ -35,6 +35,7 @@ struct room_row {
 	unsigned int mixed;	/* blocks of this kind that something was moved out of */
 	unsigned int blocks;
 	bool in_vain;
+	const char *beside;	/* another SPB, or none */
 };
 
 static const struct room_row rooms[] = {
@@ -48,6 +49,7 @@ static const struct room_row rooms[] = {
 	{ "a whole block is wanted", "UyLM", GFP_KERNEL, SCENE_PB(0), NOFRAG, true, 1, 1 },
 	{ "nothing moves", "UM", GFP_KERNEL, 0, NOFRAG, false, 0, 0, true },
 	{ "nothing is movable", "U", GFP_KERNEL, 0, NOFRAG, false, 0, 0, true },
+	{ "what is in a clean one is of no use", "U", GFP_KERNEL, 0, NOFRAG, false, 0, 0, true, "L." },
 	{ "one that may taint", "ULLM", GFP_KERNEL, 0, 0, false },
 	{ "a movable request", "ULLM", GFP_KERNEL | __GFP_MOVABLE, 0, NOFRAG, false },
 	{ "one that may not enter file systems", "ULLM", GFP_NOFS, 0, NOFRAG, false, 0, 0, true },
@@ -88,13 +90,14 @@ static struct spb_pressure *play(struct kunit *test, const struct room_row *row,
 				 enum compact_result *result)
 {
 	const struct alloc_context ac = context_of(row->gfp);
+	const char *const scene[] = { row->scene, row->beside };
 	struct spb_pressure *pressure = NULL;
 	int i;
 
 	for (i = 0; i < PLAYS; i++) {
 		if (pressure)
 			spb_relieve(test, pressure);
-		pressure = spb_press(test, row->scene);
+		pressure = spb_press_all(test, scene, row->beside ? 2 : 1);
 		look_at_stage(pressure->stage);
 		*result = COMPACT_SKIPPED;
 		spb_make_room(row->gfp, scene_order(row->order), row->alloc_flags, &ac, result);

@@ -503,19 +503,21 @@ static void use_up(struct spb_pressure *pressure)
 }
 
 /**
- * spb_press() - use up all that may be had without tainting
+ * spb_press_all() - use up all that may be had without tainting
  * @test: case
- * @drawing: the one SPB of the stage
+ * @drawings: the SPBs of the stage
+ * @nr: how many
  *
  * By the entry that gives up then. It is given back when the case ends.
  */
-struct spb_pressure *spb_press(struct kunit *test, const char *drawing)
+struct spb_pressure *spb_press_all(struct kunit *test, const char *const *drawings,
+				   unsigned int nr)
 {
 	struct spb_pressure *pressure = kunit_kzalloc(test, sizeof(*pressure), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, pressure);
 	INIT_LIST_HEAD(&pressure->taken);
-	pressure->stage = spb_stage(test, &drawing, 1);
+	pressure->stage = spb_stage(test, drawings, nr);
 	pressure->spbs = pressure->stage->zone->spb;
 	memcpy(pressure->before, pressure->spbs->events, sizeof(pressure->before));
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, relieve, pressure));
@@ -524,6 +526,17 @@ struct spb_pressure *spb_press(struct kunit *test, const char *drawing)
 	KUNIT_EXPECT_GT(test, spb_grown(pressure, SPB_HELD_BACK), 0);
 	memcpy(pressure->before, pressure->spbs->events, sizeof(pressure->before));
 	return pressure;
+}
+EXPORT_SYMBOL_IF_KUNIT(spb_press_all);
+
+/**
+ * spb_press() - spb_press_all() with one SPB on the stage
+ * @test: case
+ * @drawing: what it looks like
+ */
+struct spb_pressure *spb_press(struct kunit *test, const char *drawing)
+{
+	return spb_press_all(test, &drawing, 1);
 }
 EXPORT_SYMBOL_IF_KUNIT(spb_press);
 

@@ -100,6 +100,8 @@ struct spb_pressure {
 };
 
 struct spb_pressure *spb_press(struct kunit *test, const char *drawing);
+struct spb_pressure *spb_press_all(struct kunit *test, const char *const *drawings,
+				   unsigned int nr);
 void spb_relieve(struct kunit *test, struct spb_pressure *pressure);
 unsigned long spb_grown(const struct spb_pressure *pressure, enum spb_event event);
 struct page *spb_take_back(struct kunit *test, struct spb_pressure *pressure);

@@ -206,7 +206,7 @@ static bool move_block(const struct spb_mover *mover, unsigned int block)
 		return false;
 	if (!stuck && !has_lru_pages(page))
 		note_nothing_left(mover, page);
-	/* What was moved away is free once this CPU's batch of such pages is given up. */
+	/* What was moved away is free once this CPU's lists of such pages are emptied. */
 	lru_add_drain_cpu_zone(mover->zone);
 	return true;
 }
@@ -570,7 +570,5 @@ unsigned long spb_empty_block(struct zone *zone, unsigned int nr, unsigned int b
 	if (move_block(&mover, block))
 		moved.stop = SPB_STOP_EMPTY;
 	trace_spb_make_room(zone, nr, moved.pages, moved.stop);
-	/* Out of this CPU's list, or the request would not see what is free now. */
-	drain_local_pages(zone);
 	return moved.pages;
 }
