@@ -147,7 +147,7 @@ static void wanted(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, request.events[SPB_WANT_ALL], !!(row->wants & BY_ALL),
 			    "%s: by a request held back", row->name);
 	KUNIT_EXPECT_EQ_MSG(test, request.want_all, !!(row->wants & BY_ALL),
-			    "%s: all are wanted", row->name);
+			    "%s: of all", row->name);
 }
 
 struct wanted_twice {
@@ -272,8 +272,8 @@ static void wanted_is_done(struct kunit *test)
 	spb_stage_alone(stage, want_first, NULL);
 	kunit_deactivate_static_stub(test, spb_kick);
 	spb_kick(stage->zone->spb);
-	for (i = 0; i < 500 && READ_ONCE(spb->nr[SPB_CLAIMABLE]) < 2; i++)
-		msleep(10);
+	for (i = 0; i < 250 && READ_ONCE(spb->nr[SPB_CLAIMABLE]) < 2; i++)
+		msleep(20);
 	KUNIT_EXPECT_GE(test, READ_ONCE(spb->nr[SPB_CLAIMABLE]), 2);
 	spb_stage_expect_true(test, stage->zone, "done in the background");
 }

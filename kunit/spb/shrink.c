@@ -125,8 +125,8 @@ static void shrink_is_done(struct kunit *test)
 	spb_stage_alone(stage, want_it, NULL);
 	kunit_deactivate_static_stub(test, spb_kick);
 	spb_kick(spbs);
-	for (i = 0; i < 500 && READ_ONCE(spbs->events[SPB_SHRINK]) == before; i++)
-		msleep(10);
+	for (i = 0; i < 250 && READ_ONCE(spbs->events[SPB_SHRINK]) == before; i++)
+		msleep(20);
 	KUNIT_EXPECT_GT(test, READ_ONCE(spbs->events[SPB_SHRINK]), before);
 	KUNIT_EXPECT_FALSE(test, READ_ONCE(spbs->want_shrink));
 }
