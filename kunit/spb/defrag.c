@@ -123,19 +123,10 @@ static void enable_only(struct kunit *test, enum trigger enabled)
 		kunit_activate_static_stub(test, spb_trigger_all, no_all);
 }
 
-static unsigned int scene_size(const char *const *scene)
-{
-	unsigned int nr = 0;
-
-	while (nr < STAGE_SPBS && scene[nr])
-		nr++;
-	return nr;
-}
-
 static void wanted(struct kunit *test)
 {
 	const struct want_row *row = test->param_value;
-	struct spb_stage *stage = spb_stage(test, row->scene, scene_size(row->scene));
+	struct spb_stage *stage = spb_stage(test, row->scene, spb_scene_size(row->scene));
 	struct stage_request request = { .type = row->type, .alloc_flags = row->alloc_flags };
 
 	enable_only(test, row->enabled);
@@ -297,7 +288,7 @@ KUNIT_ARRAY_PARAM_DESC(early, earlies, name);
 static void tainted_early(struct kunit *test)
 {
 	const struct early_row *row = test->param_value;
-	struct spb_stage *stage = spb_stage(test, row->scene, scene_size(row->scene));
+	struct spb_stage *stage = spb_stage(test, row->scene, spb_scene_size(row->scene));
 	/* More than a hole. */
 	struct stage_request request = { .type = UNMOV, .order = STAGE_HOLE + 1 };
 
@@ -556,11 +547,6 @@ static void rest_is_followed_by_all(struct kunit *test)
 
 /* --- On demand -------------------------------------------------------------- */
 
-static struct spb_limits soon(unsigned long pages)
-{
-	return (struct spb_limits) { pages, jiffies + 60 * HZ };
-}
-
 struct demand_row {
 	const char *name;
 	const char *scene;
@@ -584,7 +570,7 @@ static void demand(struct kunit *test)
 {
 	const struct demand_row *row = test->param_value;
 	struct spb_stage *stage = spb_stage(test, &row->scene, 1);
-	const struct spb_limits limits = soon(ULONG_MAX);
+	const struct spb_limits limits = spb_limits_soon(ULONG_MAX);
 	struct spb_moved moved;
 
 	KUNIT_EXPECT_EQ(test, spb_defrag(stage->zone, stage->spb[0], &limits, &moved), row->ret);
@@ -601,7 +587,7 @@ static void demand_limits(struct kunit *test)
 {
 	static const char *const scene = "UlllU";
 	struct spb_stage *stage = spb_stage(test, &scene, 1);
-	struct spb_limits limits = soon(COMPACT_CLUSTER_MAX);
+	struct spb_limits limits = spb_limits_soon(COMPACT_CLUSTER_MAX);
 	struct spb_moved moved;
 
 	KUNIT_EXPECT_EQ(test, spb_defrag(stage->zone, stage->spb[0], &limits, &moved), 0);
@@ -618,7 +604,7 @@ static void demand_signal(struct kunit *test)
 {
 	static const char *const scene = "UllU";
 	struct spb_stage *stage = spb_stage(test, &scene, 1);
-	const struct spb_limits limits = soon(ULONG_MAX);
+	const struct spb_limits limits = spb_limits_soon(ULONG_MAX);
 	unsigned long before = events_of(stage, SPB_MOVED);
 	struct spb_moved moved;
 	int ret;
@@ -636,7 +622,7 @@ static void demand_signal(struct kunit *test)
 static void demand_of_none(struct kunit *test)
 {
 	struct zone *zone = scene_zone();
-	const struct spb_limits limits = soon(ULONG_MAX);
+	const struct spb_limits limits = spb_limits_soon(ULONG_MAX);
 	struct zone *other;
 	struct spb_moved moved;
 
@@ -650,29 +636,18 @@ static void demand_of_none(struct kunit *test)
 	}
 }
 
-static void put_pinned(void *page)
-{
-	put_page(page);
-}
-
-static void pin(struct kunit *test, struct page *page)
-{
-	get_page(page);
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, put_pinned, page));
-}
-
 /* Somebody holds a reference: the rest of the block is moved, and it is told. */
 static void demand_pinned(struct kunit *test)
 {
 	static const char *const scene = "UlyU";
 	struct spb_stage *stage = spb_stage(test, &scene, 1);
-	const struct spb_limits limits = soon(ULONG_MAX);
+	const struct spb_limits limits = spb_limits_soon(ULONG_MAX);
 	struct spb_moved moved;
 	int i;
 
 	for (i = 0; i < 3; i++)
-		pin(test, pfn_to_page(spb_stage_pfn(stage, 0, 1) + HOLE + 40 * i));
-	pin(test, pfn_to_page(spb_stage_pfn(stage, 0, 2) + HOLE));
+		spb_pin(test, pfn_to_page(spb_stage_pfn(stage, 0, 1) + HOLE + 40 * i));
+	spb_pin(test, pfn_to_page(spb_stage_pfn(stage, 0, 2) + HOLE));
 	KUNIT_EXPECT_EQ(test, spb_defrag(stage->zone, stage->spb[0], &limits, &moved), 0);
 	KUNIT_EXPECT_EQ(test, moved.pinned, 4);
 	KUNIT_EXPECT_EQ(test, moved.pages, 2 * (BLOCK - HOLE) - 4);
@@ -692,7 +667,7 @@ static void demand_busy(struct kunit *test)
 	static const char *const scene = "UlU";
 	struct spb_stage *stage = spb_stage(test, &scene, 1);
 	struct folio *folio = page_folio(pfn_to_page(spb_stage_pfn(stage, 0, 1) + HOLE));
-	const struct spb_limits limits = soon(ULONG_MAX);
+	const struct spb_limits limits = spb_limits_soon(ULONG_MAX);
 	struct spb_moved moved;
 
 	folio_lock(folio);
@@ -704,19 +679,14 @@ static void demand_busy(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, moved.stop, SPB_STOP_STUCK);
 }
 
-static struct page *no_target(struct zone *zone, unsigned int order, bool from_tainted)
-{
-	return NULL;
-}
-
 static void demand_no_target(struct kunit *test)
 {
 	static const char *const scene = "UlU";
 	struct spb_stage *stage = spb_stage(test, &scene, 1);
-	const struct spb_limits limits = soon(ULONG_MAX);
+	const struct spb_limits limits = spb_limits_soon(ULONG_MAX);
 	struct spb_moved moved;
 
-	kunit_activate_static_stub(test, spb_alloc_target, no_target);
+	kunit_activate_static_stub(test, spb_alloc_target, spb_no_target);
 	KUNIT_EXPECT_EQ(test, spb_defrag(stage->zone, stage->spb[0], &limits, &moved), 0);
 	KUNIT_EXPECT_EQ(test, moved.stop, SPB_STOP_NO_TARGET);
 	KUNIT_EXPECT_EQ(test, moved.pages, 0);
@@ -756,7 +726,7 @@ static void demand_racing(struct kunit *test)
 {
 	struct spb_pressure *pressure = spb_press(test, "ULLLLM");
 	struct spb_stage *stage = pressure->stage;
-	const struct spb_limits limits = soon(ULONG_MAX);
+	const struct spb_limits limits = spb_limits_soon(ULONG_MAX);
 	struct spb_moved moved;
 
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, free_racers, NULL));
@@ -862,7 +832,7 @@ static void take_target(struct spb_stage *stage, void *data)
 static void target(struct kunit *test)
 {
 	const struct target_row *row = test->param_value;
-	struct spb_stage *stage = spb_stage(test, row->scene, scene_size(row->scene));
+	struct spb_stage *stage = spb_stage(test, row->scene, spb_scene_size(row->scene));
 	struct taken_target taken = { row };
 
 	spb_stage_alone(stage, take_target, &taken);
@@ -915,7 +885,7 @@ static void ask_compaction(struct spb_stage *stage, void *data)
 static void compaction(struct kunit *test)
 {
 	const struct compaction_row *row = test->param_value;
-	struct spb_stage *stage = spb_stage(test, row->scene, scene_size(row->scene));
+	struct spb_stage *stage = spb_stage(test, row->scene, spb_scene_size(row->scene));
 	struct suits suits;
 
 	spb_stage_alone(stage, ask_compaction, &suits);

@@ -235,11 +235,6 @@ static const struct empty_row empties[] = {
 
 KUNIT_ARRAY_PARAM_DESC(empty, empties, name);
 
-static struct spb_limits soon(unsigned long pages)
-{
-	return (struct spb_limits) { pages, jiffies + 60 * HZ };
-}
-
 /* Nothing is left isolated, and the labels are as before. */
 static void expect_labels(struct kunit *test, struct spb_stage *stage)
 {
@@ -258,7 +253,7 @@ static void empty(struct kunit *test)
 {
 	const struct empty_row *row = test->param_value;
 	struct spb_stage *stage = spb_stage(test, row->scene, row->scene[1] ? 2 : 1);
-	const struct spb_limits limits = soon(ULONG_MAX);
+	const struct spb_limits limits = spb_limits_soon(ULONG_MAX);
 	struct spb_moved moved;
 	struct spb_info info;
 
@@ -279,21 +274,15 @@ static void empty(struct kunit *test)
 	expect_labels(test, stage);
 }
 
-static void put_pinned(void *page)
-{
-	put_page(page);
-}
-
 static void empty_pinned(struct kunit *test)
 {
 	static const char *const scene[] = { "ll.", "M." };
 	struct spb_stage *stage = spb_stage(test, scene, 2);
 	struct page *page = pfn_to_page(spb_stage_pfn(stage, 0, 1) + HOLE + 50);
-	const struct spb_limits limits = soon(ULONG_MAX);
+	const struct spb_limits limits = spb_limits_soon(ULONG_MAX);
 	struct spb_moved moved;
 
-	get_page(page);
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, put_pinned, page));
+	spb_pin(test, page);
 	KUNIT_EXPECT_EQ(test, spb_evacuate(stage->zone, stage->spb[0], &limits, &moved), -EBUSY);
 	KUNIT_EXPECT_EQ(test, moved.pages, 2 * (BLOCK - HOLE) - 1);
 	KUNIT_EXPECT_EQ(test, moved.pinned, 1);
@@ -301,24 +290,19 @@ static void empty_pinned(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, moved.stop, SPB_STOP_STUCK);
 	KUNIT_EXPECT_FALSE(test, spb_stage_spb(stage, 0)->tainted);
 	expect_labels(test, stage);
-	kunit_release_action(test, put_pinned, page);
+	spb_unpin(test, page);
 	KUNIT_EXPECT_EQ(test, spb_evacuate(stage->zone, stage->spb[0], &limits, &moved), 0);
 	KUNIT_EXPECT_EQ(test, moved.pages, 1);
-}
-
-static struct page *no_target(struct zone *zone, unsigned int order, bool from_tainted)
-{
-	return NULL;
 }
 
 static void empty_no_target(struct kunit *test)
 {
 	static const char *const scene[] = { "ll.", "M." };
 	struct spb_stage *stage = spb_stage(test, scene, 2);
-	const struct spb_limits limits = soon(ULONG_MAX);
+	const struct spb_limits limits = spb_limits_soon(ULONG_MAX);
 	struct spb_moved moved;
 
-	kunit_activate_static_stub(test, spb_alloc_target, no_target);
+	kunit_activate_static_stub(test, spb_alloc_target, spb_no_target);
 	KUNIT_EXPECT_EQ(test, spb_evacuate(stage->zone, stage->spb[0], &limits, &moved), -EBUSY);
 	KUNIT_EXPECT_EQ(test, moved.stop, SPB_STOP_NO_TARGET);
 	KUNIT_EXPECT_GT(test, moved.no_target, 0);
@@ -330,7 +314,7 @@ static void empty_limits(struct kunit *test)
 {
 	static const char *const scene[] = { "ll.", "M." };
 	struct spb_stage *stage = spb_stage(test, scene, 2);
-	struct spb_limits limits = soon(1);
+	struct spb_limits limits = spb_limits_soon(1);
 	struct spb_moved moved;
 
 	KUNIT_EXPECT_EQ(test, spb_evacuate(stage->zone, stage->spb[0], &limits, &moved), -EBUSY);
@@ -346,7 +330,7 @@ static void empty_targets(struct kunit *test)
 {
 	static const char *const scene[] = { "llll.", "M." };
 	struct spb_stage *stage = spb_stage(test, scene, 2);
-	const struct spb_limits limits = soon(ULONG_MAX);
+	const struct spb_limits limits = spb_limits_soon(ULONG_MAX);
 	unsigned int before = 0, after = 0, nr;
 	struct spb_moved moved;
 	struct spb_info info;

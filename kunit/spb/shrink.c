@@ -49,19 +49,10 @@ static const struct want_row wants[] = {
 
 KUNIT_ARRAY_PARAM_DESC(want, wants, name);
 
-static unsigned int scene_size(const char *const *scene)
-{
-	unsigned int nr = 0;
-
-	while (nr < STAGE_SPBS && scene[nr])
-		nr++;
-	return nr;
-}
-
 static void shrink_wanted(struct kunit *test)
 {
 	const struct want_row *row = test->param_value;
-	struct spb_stage *stage = spb_stage(test, row->scene, scene_size(row->scene));
+	struct spb_stage *stage = spb_stage(test, row->scene, spb_scene_size(row->scene));
 	struct stage_request request = { .type = row->type, .order = row->order,
 		.alloc_flags = NOFRAG, .credit = row->credit };
 

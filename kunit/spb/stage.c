@@ -388,6 +388,46 @@ void spb_stage_alone(struct spb_stage *stage, void (*act)(struct spb_stage *stag
 }
 EXPORT_SYMBOL_IF_KUNIT(spb_stage_alone);
 
+/**
+ * spb_no_target() - stands in for spb_alloc_target() when there is to be no room
+ * @zone: ignored
+ * @order: ignored
+ * @from_tainted: ignored
+ */
+struct page *spb_no_target(struct zone *zone, unsigned int order, bool from_tainted)
+{
+	return NULL;
+}
+EXPORT_SYMBOL_IF_KUNIT(spb_no_target);
+
+static void put_pinned(void *page)
+{
+	put_page(page);
+}
+
+/**
+ * spb_pin() - hold a reference, so that a page cannot be moved
+ * @test: case; it ends with that
+ * @page: the page
+ */
+void spb_pin(struct kunit *test, struct page *page)
+{
+	get_page(page);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, put_pinned, page));
+}
+EXPORT_SYMBOL_IF_KUNIT(spb_pin);
+
+/**
+ * spb_unpin() - give the reference back before the case ends
+ * @test: case
+ * @page: from spb_pin()
+ */
+void spb_unpin(struct kunit *test, struct page *page)
+{
+	kunit_release_action(test, put_pinned, page);
+}
+EXPORT_SYMBOL_IF_KUNIT(spb_unpin);
+
 static unsigned int evacuable(const struct spb_stage *stage)
 {
 	unsigned int at, nr = 0;

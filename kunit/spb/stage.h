@@ -17,6 +17,7 @@
 #define _MM_FRAGBED_KUNIT_SPB_STAGE_H
 
 #include <kunit/test.h>
+#include <linux/jiffies.h>
 #include <linux/superpageblock.h>
 
 #include "../scene.h"
@@ -71,6 +72,22 @@ struct stage_request {
 	unsigned long events[NR_SPB_EVENTS];
 };
 
+/* How many SPBs a row has drawn. */
+static inline unsigned int spb_scene_size(const char *const *scene)
+{
+	unsigned int nr = 0;
+
+	while (nr < STAGE_SPBS && scene[nr])
+		nr++;
+	return nr;
+}
+
+/* As many pages, and more time than any run of a case takes. */
+static inline struct spb_limits spb_limits_soon(unsigned long pages)
+{
+	return (struct spb_limits) { pages, jiffies + 60 * HZ };
+}
+
 struct spb_stage *spb_stage(struct kunit *test, const char *const *drawings,
 			    unsigned int nr);
 void spb_stage_alone(struct spb_stage *stage, void (*act)(struct spb_stage *stage, void *data),
@@ -83,6 +100,9 @@ void spb_stage_free(struct kunit *test, struct spb_stage *stage,
 unsigned long spb_stage_pfn(const struct spb_stage *stage, unsigned int at,
 			    unsigned int block);
 struct superpageblock *spb_stage_spb(const struct spb_stage *stage, unsigned int at);
+struct page *spb_no_target(struct zone *zone, unsigned int order, bool from_tainted);
+void spb_pin(struct kunit *test, struct page *page);
+void spb_unpin(struct kunit *test, struct page *page);
 void spb_stage_expect_true(struct kunit *test, struct zone *zone, const char *when);
 
 /**

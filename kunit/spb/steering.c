@@ -158,15 +158,6 @@ static void expect_events(struct kunit *test, const struct steering_row *row,
 				    "%s: counter %s", row->name, spb_event_name(i));
 }
 
-static unsigned int scene_size(const struct steering_row *row)
-{
-	unsigned int nr = 0;
-
-	while (nr < STAGE_SPBS && row->scene[nr])
-		nr++;
-	return nr;
-}
-
 static unsigned int pretended_nr(const struct zone *zone)
 {
 	const struct steering_row *row = kunit_get_current_test()->param_value;
@@ -177,7 +168,7 @@ static unsigned int pretended_nr(const struct zone *zone)
 static void steer(struct kunit *test)
 {
 	const struct steering_row *row = test->param_value;
-	struct spb_stage *stage = spb_stage(test, row->scene, scene_size(row));
+	struct spb_stage *stage = spb_stage(test, row->scene, spb_scene_size(row->scene));
 	struct stage_request request = { .type = row->type,
 		.order = scene_order(row->order), .alloc_flags = row->alloc_flags };
 
@@ -262,13 +253,9 @@ static void choose_least_to_move(struct spb_stage *stage, void *at)
 static void least_to_move(struct kunit *test)
 {
 	const struct contig_row *row = test->param_value;
-	unsigned int nr = 0;
-	struct spb_stage *stage;
+	struct spb_stage *stage = spb_stage(test, row->scene, spb_scene_size(row->scene));
 	int at;
 
-	while (nr < STAGE_SPBS && row->scene[nr])
-		nr++;
-	stage = spb_stage(test, row->scene, nr);
 	spb_stage_alone(stage, choose_least_to_move, &at);
 	KUNIT_EXPECT_EQ_MSG(test, at, row->at, "%s", row->name);
 }

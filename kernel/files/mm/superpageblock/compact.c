@@ -14,8 +14,9 @@
  * spb_suits_as_source() - may compaction move something away from here?
  * @page: a page of the pageblock
  *
- * In a tainted SPB with nothing to move it would scan for nothing. Blocks with holes or
- * reserved pages are not counted, so the label has a say, too.
+ * In a tainted SPB with nothing to move it would scan for nothing; what is in use in
+ * others has a movable label. Blocks with holes or reserved pages are not counted, so
+ * theirs has a say, too.
  *
  * Context: any.
  */
@@ -23,8 +24,8 @@ bool spb_suits_as_source(struct page *page)
 {
 	const struct superpageblock *spb = spb_of(page_zone(page), page);
 
-	return !spb || !READ_ONCE(spb->tainted) || READ_ONCE(spb->nr[SPB_MOVABLE]) ||
-	       READ_ONCE(spb->nr[SPB_MIXED]) || is_migrate_movable(spb_block_label(page));
+	return !spb || READ_ONCE(spb->nr[SPB_MOVABLE]) || READ_ONCE(spb->nr[SPB_MIXED]) ||
+	       is_migrate_movable(spb_block_label(page));
 }
 EXPORT_SYMBOL_IF_KUNIT(spb_suits_as_source);
 
