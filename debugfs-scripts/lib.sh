@@ -300,13 +300,6 @@ spb_stats() {
 # spb_stat NAME: one of them, in all zones; nothing if there is no such counter.
 spb_stat() { spb_stats | awk -v name="$1" '$1 == name { print $2 }'; }
 
-# spb_stats_table BEFORE AFTER: two files with what spb_stats said, side by side.
-spb_stats_table() {
-	awk 'BEGIN { printf "# %-30s %10s %10s %10s\n", "counter", "before", "after", "difference" }
-		NR == FNR { before[$1] = $2; next }
-		{ printf "# %-30s %10d %10d %10d\n", $1, before[$1], $2, $2 - before[$1] }' "$1" "$2"
-}
-
 # A letter for each, by what is in its pages: the map has a row for each once map_chunk
 # has their size.
 spb_letters() {

@@ -345,7 +345,7 @@ static void note_begin(const struct spb_mover *mover)
  * @nr: number of the SPB
  *
  * Begins only if the SPB is too full, and ends when it is no longer, or after some
- * time or pages; then it is wanted again.
+ * time; then it is wanted again if something was moved.
  *
  * Context: process, may sleep.
  */
