@@ -6,7 +6,7 @@
 KDIR ?= /lib/modules/$(shell uname -r)/build
 tools := $(CURDIR)/tools
 
-.PHONY: help run series test mutants check harness prepare build print-tree print-kernel \
+.PHONY: help run experiment bench compare series test mutants check harness prepare build print-tree print-kernel \
 	modules clean clean-cache
 
 help:
@@ -15,6 +15,11 @@ help:
 	@echo '                   the same workload without and with superpageblocks'
 	@echo 'make run SCENARIO=defrag'
 	@echo '                   tainted superpageblocks defragmented, clean ones evacuated'
+	@echo 'make experiment [MEM=12G] [SEEDS="1 2 3"] [WORKLOADS="files buffers build"]'
+	@echo '                   1 GiB pages: mainline and ours, side by side, in QEMU'
+	@echo 'make bench         what an allocation costs: mainline and ours'
+	@echo 'make compare A=FOLDER B=FOLDER'
+	@echo '                   two saved reports of the experiment: what changed, what is noise'
 	@echo 'make series        all patches to the kernel as a series to be mailed'
 	@echo 'make test          KUnit suites, debugfs knobs and the runner itself'
 	@echo 'make test LANE=x86_64, make run LANE=x86_64'
@@ -39,6 +44,16 @@ help:
 
 run:
 	@$(tools)/run.sh $(SCENARIO)
+
+experiment:
+	@debugfs-scripts/run-experiment.sh $(if $(MEM),--mem '$(MEM)') $(if $(SEEDS),--seeds '$(SEEDS)') \
+		$(if $(WORKLOADS),--workloads '$(WORKLOADS)') $(if $(KERNELS),--kernels '$(KERNELS)')
+
+bench:
+	@debugfs-scripts/run-bench.sh
+
+compare:
+	@debugfs-scripts/compare.py '$(A)' '$(B)'
 
 series:
 	@$(tools)/series.sh

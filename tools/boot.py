@@ -105,7 +105,7 @@ def main():
     lane = lanes.LANES[options.lane]
     shares = {"run": options.folder, "out": options.out}
     try:
-        guest = machine.MACHINES[lane.arch](options.folder, options.mem or lane.mem, shares)
+        guest = machine.of_lane(lane, options.folder, options.mem or lane.mem, shares)
         code = boot(guest, [*lane.args.split(), *guest.root.split(), *options.args], options.log,
                     options.limit, options.job)
         return code if code in (0, TIME_LIMIT) else CRASHED

@@ -18,6 +18,10 @@ IMAGE=$(lane_field "$LANE" image)
 # The configuration fragments of the lane, which kunit.py merges.
 fragments() {
 	local configs=$KERNEL_DIR/configs suites=$TREE/mm/fragbed/kunit
+	case $LANE in
+	exp-spb) printf '%s\n' "$configs/experiment.config" "$configs/experiment-spb.config" && return ;;
+	exp-*) printf '%s\n' "$configs/experiment.config" && return ;;
+	esac
 	printf '%s\n' "$configs/guest.config"
 	[ ! -f "$suites/.kunitconfig" ] || printf '%s\n' "$suites/.kunitconfig"
 	case $LANE in
@@ -96,14 +100,30 @@ build_stock_module() {
 		in_tree M="$REPO" MO="$BUILD/$MODULE_SUBDIR-stock" FRAGBED_CORE=n modules || exit 1
 }
 
+# What measures: built for each kernel, ours or not.
+build_bench() {
+	module_folder "$BUILD/bench"
+	run_logged "$LANE: building the modules that measure" "$LOGS/bench.log" \
+		in_tree M="$REPO/module/bench" MO="$BUILD/bench" modules || exit 1
+}
+
+build_modules() {
+	case $(lane_field "$LANE" modules) in
+	bench) build_bench ;;
+	*) build_module && build_stock_module ;;
+	esac
+}
+
 hand_out() {
 	cp "$BUILD/$IMAGE" "$1/linux"
 	[ ! -f "$BUILD/$MODULE_SUBDIR/fragbed.ko" ] || cp "$BUILD/$MODULE_SUBDIR/fragbed.ko" "$1/"
 	[ ! -f "$BUILD/$MODULE_SUBDIR-stock/fragbed.ko" ] ||
 		cp "$BUILD/$MODULE_SUBDIR-stock/fragbed.ko" "$1/fragbed-stock.ko"
+	[ ! -d "$BUILD/bench" ] || cp "$BUILD"/bench/fragbed_*.ko "$1/"
 }
 
 [ "$ARCH" = um ] || "$TOOLS/packages.sh" qemu
+[ "$(lane_field "$LANE" series)" != none ] || export FRAGBED_NO_SERIES=1
 TREE=$("$TOOLS/prepare.sh")
 KEY=$(basename "$(dirname "$TREE")")
 BUILD=$CACHE/build/$KEY/$LANE
@@ -112,6 +132,6 @@ take_lock "$KEY"
 mkdir -p "$LOGS"
 configure_if_needed
 build_kernel
-[ "${FRAGBED_NO_MODULE:-}" = 1 ] || { build_module && build_stock_module; }
+[ "${FRAGBED_NO_MODULE:-}" = 1 ] || build_modules
 [ -z "${2:-}" ] || hand_out "$2"
 printf '%s\n' "$BUILD/$IMAGE"

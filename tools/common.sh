@@ -162,7 +162,7 @@ get_kernel() {
 		return
 	fi
 	cp "$3/linux" "$2/" || die "there is no kernel in $3"
-	[ ! -f "$3/fragbed.ko" ] || cp "$3"/fragbed*.ko "$2/"
+	find "$3" -maxdepth 1 -name 'fragbed*.ko' -exec cp {} "$2/" \;
 }
 
 # write_counts NAME PASSED FAILED SKIPPED: what .ci/run adds up.

@@ -10,6 +10,7 @@ set -euo pipefail
 . "$TOOLS/harness/prepare.sh"
 . "$TOOLS/harness/mutants.sh"
 . "$TOOLS/harness/nodes.sh"
+. "$TOOLS/harness/experiment.sh"
 . "$TOOLS/harness/qemu.sh"
 
 # exits WANTED COMMAND...: its exit code is as wanted; its output is in $log.

@@ -18,6 +18,13 @@ class Lane:
     mem: str = "1G"
     args: str = ""      # on the kernel's command line
     suite_args: str = ""
+    series: str = "ours"    # "none": the source as it is, without our patches
+    modules: str = "fragbed"    # "bench": those of module/bench only
+    # For QEMU only. icount: guest time is the number of instructions retired, which
+    # is the same in each run; it takes one CPU.
+    cpus: int = 2
+    nodes: int = 2
+    icount: bool = False
 
 
 # ZONE_MOVABLE makes a second populated zone. UML has several CPUs only with
@@ -32,6 +39,15 @@ LANES = {
     "x86_64": Lane("x86_64", "x86_64", "arch/x86/boot/bzImage", mem="2G",
                    suite_args="movablecore=512M"),
 }
+
+# The kernels of the experiment and of the price list, without debugging: mainline as it
+# is, ours with CONFIG_SUPERPAGEBLOCK off and on. Each once more as counted instructions.
+for _name in ("mainline", "off", "spb"):
+    LANES[f"exp-{_name}"] = Lane(f"exp-{_name}", "x86_64", "arch/x86/boot/bzImage", mem="12G",
+                                 series="none" if _name == "mainline" else "ours",
+                                 modules="bench", nodes=1)
+    LANES[f"count-{_name}"] = dataclasses.replace(LANES[f"exp-{_name}"], mem="6G", cpus=1,
+                                                  icount=True)
 
 
 def main():

@@ -50,22 +50,24 @@ class Uml:
 
 
 class Qemu:
-    """A PC with two CPUs on two nodes. shares: tag -> folder the guest may write
+    """A PC, with two CPUs on two nodes unless told otherwise. shares: tag -> folder the guest may write
     to; the host's root is there as "host", read-only. A panic of the guest ends
     QEMU with 1."""
 
     root = "root=host rootfstype=9p rootflags=trans=virtio,version=9p2000.L,msize=262144,cache=loose ro"
-    nodes = 2
 
-    def __init__(self, folder, mem, shares=(), accel=None):
+    def __init__(self, folder, mem, shares=(), accel=None, cpus=2, nodes=2, icount=False):
         self.folder, self.mem, self.shares = folder, mem, dict(shares)
-        self.accel = accel or choose_accel(folder)
+        self.cpus, self.nodes, self.icount = cpus, nodes, icount
+        # Instructions can only be counted where they are emulated.
+        self.accel = accel or ("tcg" if icount else choose_accel(folder))
 
     def memory(self):
-        megabytes = size_in_megabytes(self.mem) // self.nodes
+        megabytes, cpus = size_in_megabytes(self.mem) // self.nodes, self.cpus // self.nodes
         for node in range(self.nodes):
             yield from ("-object", f"memory-backend-ram,id=mem{node},size={megabytes}M",
-                        "-numa", f"node,nodeid={node},memdev=mem{node},cpus={node}")
+                        "-numa", f"node,nodeid={node},memdev=mem{node},"
+                                 f"cpus={node * cpus}-{(node + 1) * cpus - 1}")
 
     def files(self):
         share = "local,security_model=none,multidevs=remap"
@@ -79,7 +81,8 @@ class Qemu:
         return ["qemu-system-x86_64", "-machine", "q35", "-bios", "qboot.rom",
                 "-nodefaults", "-display", "none", "-no-reboot",
                 "-accel", self.accel, "-cpu", "host" if self.accel == "kvm" else "max",
-                "-m", f"{size_in_megabytes(self.mem)}M", "-smp", f"{self.nodes},sockets={self.nodes}",
+                "-m", f"{size_in_megabytes(self.mem)}M", "-smp", f"{self.cpus},sockets={self.cpus}",
+                *(("-icount", "shift=0,sleep=off") if self.icount else ()),
                 *self.memory(), *self.files(), *sum((
                     ["-chardev", f"file,id=tty{number},path={path},append=on",
                      "-serial", f"chardev:tty{number}"]
@@ -155,4 +158,8 @@ def choose_accel(folder):
     return accel
 
 
-MACHINES = {"um": Uml, "x86_64": Qemu}
+def of_lane(lane, folder, mem, shares=()):
+    """The machine a lane of lanes.py runs on."""
+    if lane.arch == "um":
+        return Uml(folder, mem, shares)
+    return Qemu(folder, mem, shares, cpus=lane.cpus, nodes=lane.nodes, icount=lane.icount)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# packages.sh [run|check|qemu]: makes sure that what the other tools call is there.
+# packages.sh [run|check|qemu|report]: makes sure that what the other tools call is there.
 # Installs what is missing when it may; otherwise prints the command to type.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -11,6 +11,8 @@ RUN_PACKAGES=(gcc libc6-dev make python3 flex bison bc
 	rsync quilt xz-utils kmod busybox-static numactl)
 # What only the lane x86_64 needs.
 QEMU_PACKAGES=(qemu-system-x86 libelf-dev libssl-dev btrfs-progs)
+# What draws the charts of the experiment.
+REPORT_PACKAGES=(python3-matplotlib)
 # What only "make check" needs.
 CHECK_PACKAGES=(git perl shellcheck codespell sparse dpkg-dev)
 
@@ -79,6 +81,7 @@ fi
 case ${1:-run} in
 run) check_packages "${RUN_PACKAGES[@]}" ;;
 qemu) check_packages "${RUN_PACKAGES[@]}" "${QEMU_PACKAGES[@]}" ;;
+report) check_packages "${REPORT_PACKAGES[@]}" ;;
 check) check_packages "${RUN_PACKAGES[@]}" "${CHECK_PACKAGES[@]}" ;;
-*) die "usage: packages.sh [run|check|qemu]" ;;
+*) die "usage: packages.sh [run|check|qemu|report]" ;;
 esac

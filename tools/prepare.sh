@@ -6,6 +6,7 @@
 #
 #   KERNEL_SRC=DIR|TARBALL  take this source instead of downloading one
 #   FRAGBED_UPDATE=1        look for a newer point release
+#   FRAGBED_NO_SERIES=1     the source as it is, in a tree beside ours
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 . "$TOOLS/debian.sh"
@@ -77,6 +78,7 @@ choose_source() {
 		[ ! -d "$SRC" ] || KIND=dir STAMP=$SRC
 	fi
 	KEY=$name-$(clone_hash)
+	[ "${FRAGBED_NO_SERIES:-}" != 1 ] || KEY=$KEY-mainline
 	BASE=$CACHE/trees/$KEY
 	TREE=$BASE/linux
 }
@@ -289,6 +291,7 @@ main() {
 	dir) follow_tree ;;
 	*) unpack_tree ;;
 	esac
+	[ "${FRAGBED_NO_SERIES:-}" != 1 ] || return 0
 	apply_series
 	lay_files
 }

@@ -194,7 +194,7 @@ static void index_labels_after_untaint(struct kunit *test)
 		struct page *page = pfn_to_page(spb_stage_pfn(stage, 0, block));
 
 		KUNIT_EXPECT_EQ_MSG(test, reach_pageblock_type(page), MOV, "block %u", block);
-		KUNIT_EXPECT_FALSE_MSG(test, get_pageblock_tainted(page), "block %u", block);
+		KUNIT_EXPECT_FALSE_MSG(test, spb_is_tainted(stage->zone, page), "block %u", block);
 	}
 	spb_stage_expect_true(test, stage->zone, "untainted");
 }

@@ -79,13 +79,14 @@ static void check_block(const struct spb_walk *walk, struct page *page)
 
 	if (free != test_bit(block, spb->map[SPB_FREE]))
 		broken(walk, pfn, "the free map is that of the buddy flags");
-	if (get_pageblock_tainted(page) != spb->tainted)
-		broken(walk, pfn, "a block says what its SPB is");
 	free_pages = free ? pageblock_nr_pages : free_pages_below_block(pfn);
 	walk->verdict->free_pages += free_pages;
 	if (free) {
 		if (get_pageblock_foreign(page))
 			broken(walk, pfn, "a free block hosts nothing foreign");
+		if (test_bit(block, spb->map[SPB_CLAIMABLE]) &&
+		    spb_block_label(page) != MIGRATE_MOVABLE)
+			broken(walk, pfn, "a free block is for everyone");
 		return;
 	}
 	if ((is_nonmovable(spb_block_label(page)) || get_pageblock_foreign(page)) &&
@@ -136,12 +137,12 @@ static void check_spb(const struct spb_walk *walk)
 }
 
 /* A movable page below block order may still be on the list of the other pool. */
-static bool list_fits(struct page *page, unsigned int order, int list)
+static bool list_fits(const struct zone *zone, struct page *page, unsigned int order, int list)
 {
 	int label = get_pageblock_migratetype(page);
 
 	if (order >= pageblock_order || label != MIGRATE_MOVABLE)
-		return spb_free_list(page, label) == list;
+		return spb_free_list(zone, page, label) == list;
 	return list == MIGRATE_MOVABLE || list == FREE_LIST_TAINTED;
 }
 
@@ -153,7 +154,7 @@ static unsigned long check_list(const struct spb_walk *walk, unsigned int order,
 
 	list_for_each_entry(page, head, buddy_list) {
 		nr++;
-		if (!list_fits(page, order, list))
+		if (!list_fits(walk->zone, page, order, list))
 			broken(walk, page_to_pfn(page),
 			       "a free page is on the list of its label and pool");
 	}
@@ -204,7 +205,7 @@ int spb_check(struct zone *zone, struct spb_verdict *verdict)
 	}
 	if (evacuable != zone->spb->nr_evacuable)
 		broken(&walk, 0, "the zone's count of what could be evacuated is the sum");
-	if (shorts != zone->spb->nr_short)
+	if (shorts != zone->spb_nr_short)
 		broken(&walk, 0, "the zone's count of tainted SPBs below the reserve is the sum");
 	check_lists(&walk);
 	spin_unlock_irqrestore(&zone->lock, flags);

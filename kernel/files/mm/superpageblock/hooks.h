@@ -11,11 +11,22 @@
 #include "superpageblock.h"
 
 /* Every free page of block order or above passes here: zone->lock held. */
-static inline void spb_blocks_changed(struct zone *zone, struct page *page,
-				      unsigned int order, bool free)
+static inline void spb_blocks_freed(struct zone *zone, struct page *page,
+				    unsigned int order)
 {
-	if (order >= pageblock_order && zone->spb)
-		__spb_blocks_changed(zone, page, order, free);
+	if (unlikely(order >= pageblock_order) && zone->spb)
+		__spb_blocks_freed(zone, page, order);
+}
+
+/*
+ * Of a free page of order @high a part was taken: zone->lock held. Not so if it only
+ * goes into a larger one.
+ */
+static inline void spb_blocks_taken(struct zone *zone, struct page *page,
+				    unsigned int order, unsigned int high)
+{
+	if (unlikely(high >= pageblock_order) && zone->spb)
+		__spb_blocks_taken(zone, page, order);
 }
 
 static inline void spb_label_changed(struct page *page)
@@ -28,11 +39,12 @@ static inline void spb_label_changed(struct page *page)
  * spb_free_list() - the list a free page belongs on: that of its block's label,
  * but for movable pages in tainted SPBs.
  */
-static inline int spb_free_list(const struct page *page, int label)
+static inline int spb_free_list(const struct zone *zone, const struct page *page, int label)
 {
-	if (label == MIGRATE_MOVABLE && get_pageblock_tainted(page))
-		return FREE_LIST_TAINTED;
-	return label;
+	if (label != MIGRATE_MOVABLE)
+		return label;
+	/* No branch: pages of both pools come and go. */
+	return label + spb_is_tainted(zone, page) * (FREE_LIST_TAINTED - MIGRATE_MOVABLE);
 }
 
 static inline bool spb_free_area_empty(struct free_area *area, int label)
@@ -56,7 +68,7 @@ bool spb_holds_back(const struct zone *zone, unsigned int alloc_flags);
  * Many pages at once: only the first one is worth more than a free page of the own
  * type. A macro, since the flags are not known yet where this is included.
  */
-#define spb_bulk_flags(zone) ((zone)->spb ? ALLOC_NOFRAGMENT | ALLOC_REFILL : 0)
+#define spb_bulk_flags() (ALLOC_NOFRAGMENT | ALLOC_REFILL)
 
 /* The first free page of a list is not the best for a new movable block. */
 static inline struct page *spb_prefer(struct zone *zone, struct page *page,
@@ -96,7 +108,7 @@ static inline void spb_relabels_used(struct page *page, int old, int new, int mo
 static inline void spb_took(struct zone *zone, const struct page *page,
 			    unsigned int order, int label)
 {
-	if (!is_migrate_movable(label) && zone->spb && zone->spb->nr_short)
+	if (unlikely(zone->spb_nr_short) && !is_migrate_movable(label))
 		spb_trigger_use(zone, page, order);
 }
 
@@ -107,11 +119,14 @@ static inline void spb_took(struct zone *zone, const struct page *page,
 static inline bool spb_take_claimed(struct zone *zone, struct page *page,
 				    unsigned int order, int type)
 {
-	if (spb_free_list(page, type) == type)
+	if (spb_free_list(zone, page, type) == type)
 		return false;
 	spb_take_page(zone, page, order, type);
 	return true;
 }
+
+/* Free blocks on a per-cpu list would be missing in the records, and return in bulk. */
+#define spb_wants_blocks() true
 
 /* Before the usual search for contiguous memory. */
 static inline struct page *spb_alloc_contig(struct zone *zone,
@@ -132,7 +147,7 @@ static inline void spb_took_range(unsigned long start, unsigned long end,
 static inline bool spb_forbids_capture(const struct page *page, int label, int type)
 {
 	return is_migrate_movable(label) && type != MIGRATE_MOVABLE &&
-	       page_zone(page)->spb && !get_pageblock_tainted(page);
+	       page_zone(page)->spb && !spb_is_tainted(page_zone(page), page);
 }
 
 /* Non-movable requests avoid tainting until nothing else helps. */
@@ -179,7 +194,8 @@ static inline unsigned long spb_count_tainted_list(struct free_area *area,
  * without the calls, down to the choice of registers.
  */
 #define spb_zone_init(zone) do { } while (0)
-#define spb_blocks_changed(zone, page, order, free) do { } while (0)
+#define spb_blocks_freed(zone, page, order) do { } while (0)
+#define spb_blocks_taken(zone, page, order, high) do { } while (0)
 #define spb_label_changed(page) do { } while (0)
 #define spb_took_foreign(page, label, type) do { } while (0)
 #define spb_relabels_used(page, old, new, moved) do { } while (0)
@@ -187,7 +203,8 @@ static inline unsigned long spb_count_tainted_list(struct free_area *area,
 #define spb_took_range(start, end, gfp, cma) do { } while (0)
 #define spb_rmqueue(zone, order, type, alloc_flags) NULL
 #define spb_holds_back(zone, alloc_flags) false
-#define spb_bulk_flags(zone) 0
+#define spb_wants_blocks() false
+#define spb_bulk_flags() 0
 #define spb_prefer(zone, page, order, label, high) (page)
 #define spb_look_again(ac) do { } while (0)
 #define spb_make_room(gfp, order, alloc_flags, ac, result) do { } while (0)
@@ -199,7 +216,7 @@ static inline unsigned long spb_count_tainted_list(struct free_area *area,
 #define spb_forbids_capture(page, label, type) false
 #define spb_avoids_tainting(type) false
 #define spb_gfp_avoids_tainting(gfp) false
-#define spb_free_list(page, label) (label)
+#define spb_free_list(zone, page, label) (label)
 #define spb_free_area_empty(area, label) list_empty(&(area)->free_list[label])
 #define spb_movable_list(area) (&(area)->free_list[MIGRATE_MOVABLE])
 #define spb_count_tainted_list(area, label) 0

@@ -100,10 +100,11 @@ static bool is_nonmovable(int label)
  * to be used in a hurry, and then it must not taint. So does an isolated block
  * that cannot be relabelled now.
  */
-static unsigned int free_block_state(const struct page *page, int label)
+static unsigned int free_block_state(unsigned long bits)
 {
 	unsigned int state = BIT(SPB_USABLE) | BIT(SPB_FREE);
-	bool isolated = get_pageblock_isolate(page);
+	int label = bits & PAGEBLOCK_MIGRATETYPE_MASK;
+	bool isolated = bits & PAGEBLOCK_ISO_MASK;
 
 	if (label == MIGRATE_HIGHATOMIC || (isolated && is_nonmovable(label)))
 		return state | BIT(SPB_NONMOVABLE);
@@ -113,16 +114,17 @@ static unsigned int free_block_state(const struct page *page, int label)
 }
 
 static unsigned int used_block_state(const struct superpageblock *spb,
-				     const struct page *page, int label)
+				     unsigned int block, unsigned long bits)
 {
-	bool nonmovable = is_nonmovable(label) || get_pageblock_foreign(page);
+	int label = bits & PAGEBLOCK_MIGRATETYPE_MASK;
+	bool nonmovable = is_nonmovable(label) || bits & BIT(PB_spb_foreign);
 	unsigned int state = BIT(SPB_USABLE);
 
-	if (!test_bit(block_of(page), spb->map[SPB_USABLE]))
+	if (!test_bit(block, spb->map[SPB_USABLE]))
 		return nonmovable ? BIT(SPB_PART_NONMOVABLE) : 0;
 	if (nonmovable)
 		state |= BIT(SPB_NONMOVABLE);
-	if (is_nonmovable(label) && test_bit(block_of(page), spb->map[SPB_MIXED]))
+	if (is_nonmovable(label) && test_bit(block, spb->map[SPB_MIXED]))
 		state |= BIT(SPB_MIXED);
 	if (is_migrate_movable(label))
 		state |= BIT(SPB_MOVABLE);
@@ -218,7 +220,7 @@ static void refile(struct zone *zone, struct superpageblock *spb,
 
 	spb->tainted = fill.tainted;
 	spbs->nr_evacuable += spb_is_evacuable(spb) - was.evacuable;
-	spbs->nr_short += spb_is_short(spb) - was.is_short;
+	zone->spb_nr_short += spb_is_short(spb) - was.is_short;
 	if (bucket != spb->bucket) {
 		spb_index_move(&spbs->index, spb - spbs->spb, spb->bucket,
 			       bucket);
@@ -231,43 +233,63 @@ static void refile(struct zone *zone, struct superpageblock *spb,
 	spb_trigger_change(zone, spb);
 }
 
-static void block_changed(struct zone *zone, struct superpageblock *spb,
-			  struct page *page, bool free)
+static void block_changed(struct superpageblock *spb, struct page *page, bool free)
 {
-	struct spb_counted was = counted(spb);
-	int label = spb_block_label(page);
-	unsigned int state;
+	unsigned long bits = spb_block_bits(page);
+	unsigned int block = block_of(page);
 
-	if (free) {
-		if (get_pageblock_foreign(page))
-			clear_pageblock_foreign(page);
-		state = free_block_state(page, label);
-	} else {
-		state = used_block_state(spb, page, label);
+	if (!free) {
+		set_block_state(spb, block, used_block_state(spb, block, bits));
+		return;
 	}
-	set_block_state(spb, block_of(page), state);
+	if (bits & BIT(PB_spb_foreign))
+		clear_pageblock_foreign(page);
+	set_block_state(spb, block, free_block_state(bits));
+}
+
+/* Free blocks are merged with what was free before: of that nothing is new. */
+static void blocks_freed(struct superpageblock *spb, struct page *page, struct page *end)
+{
+	for (; page < end; page += pageblock_nr_pages)
+		if (!test_bit(block_of(page), spb->map[SPB_FREE]))
+			block_changed(spb, page, true);
+}
+
+/**
+ * __spb_blocks_freed() - a free page of block order or above is on its list
+ * @zone: its zone
+ * @page: the page
+ * @order: its order, at least pageblock_order
+ *
+ * Context: zone->lock held.
+ */
+void __spb_blocks_freed(struct zone *zone, struct page *page, unsigned int order)
+{
+	struct superpageblock *spb = spb_of(zone, page);
+	struct spb_counted was = counted(spb);
+
+	blocks_freed(spb, page, page + (1UL << order));
+	spb_open(zone, page, order);
 	refile(zone, spb, was);
 }
 
 /**
- * __spb_blocks_changed() - pageblocks became wholly free or stop being so
+ * __spb_blocks_taken() - pageblocks stop being wholly free
  * @zone: their zone
  * @page: first page of the first one
- * @order: order of all of them, at least pageblock_order
- * @free: whether they are free now
+ * @order: order of what was taken; if it is less than a block that is one block
  *
  * Context: zone->lock held.
  */
-void __spb_blocks_changed(struct zone *zone, struct page *page,
-			  unsigned int order, bool free)
+void __spb_blocks_taken(struct zone *zone, struct page *page, unsigned int order)
 {
 	struct page *end = page + (1UL << order);
 	struct superpageblock *spb = spb_of(zone, page);
+	struct spb_counted was = counted(spb);
 
-	if (!spb)
-		return;
 	for (; page < end; page += pageblock_nr_pages)
-		block_changed(zone, spb, page, free);
+		block_changed(spb, page, false);
+	refile(zone, spb, was);
 }
 
 /**
@@ -280,10 +302,17 @@ void __spb_label_changed(struct page *page)
 {
 	struct zone *zone = page_zone(page);
 	struct superpageblock *spb = spb_of(zone, page);
+	struct spb_counted was;
+	bool free;
 
-	if (spb)
-		block_changed(zone, spb, page,
-			      test_bit(block_of(page), spb->map[SPB_FREE]));
+	if (!spb)
+		return;
+	was = counted(spb);
+	free = test_bit(block_of(page), spb->map[SPB_FREE]);
+	block_changed(spb, page, free);
+	if (free && PageBuddy(page))
+		spb_open(zone, page, buddy_order(page));
+	refile(zone, spb, was);
 }
 
 /**

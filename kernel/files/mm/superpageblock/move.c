@@ -410,7 +410,7 @@ static void count_left(const struct spb_mover *mover)
 	unsigned int block;
 
 	lru_add_drain_all();
-	drain_all_pages(mover->zone);
+	spb_drain(mover->zone);
 	for (block = 0; block < SPB_BLOCKS; block++) {
 		struct page *page = block_page(mover, block);
 
@@ -498,7 +498,7 @@ static void move_isolated(const struct spb_mover *mover)
 
 	for (pass = 0; pass < EVACUATION_PASSES && !is_empty(mover); pass++) {
 		move_all(mover);
-		drain_all_pages(mover->zone);
+		spb_drain(mover->zone);
 		if (moved->stop != SPB_STOP_STUCK)
 			break;
 		lru_add_drain_all();
@@ -535,7 +535,7 @@ int spb_evacuate(struct zone *zone, unsigned int nr, const struct spb_limits *li
 	end = min(block_pfn(&mover, SPB_BLOCKS), zone_end_pfn(zone));
 	note_begin(&mover);
 	lru_add_drain_all();
-	drain_all_pages(zone);
+	spb_drain(zone);
 	if (!start_isolate_page_range(start, end, PB_ISOLATE_MODE_OTHER)) {
 		move_isolated(&mover);
 		undo_isolate_page_range(start, end);

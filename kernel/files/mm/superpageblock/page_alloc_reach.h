@@ -17,14 +17,33 @@ int spb_block_label(const struct page *page)
 }
 
 /**
+ * spb_block_bits() - what a pageblock says: its label, and the bits beside it
+ * @page: a page of it
+ *
+ * Return: PAGEBLOCK_MIGRATETYPE_MASK, PAGEBLOCK_ISO_MASK and PB_spb_foreign.
+ */
+unsigned long spb_block_bits(const struct page *page)
+{
+	return __get_pfnblock_flags_mask(page, page_to_pfn(page),
+					 PAGEBLOCK_MIGRATETYPE_MASK | PAGEBLOCK_ISO_MASK |
+					 BIT(PB_spb_foreign));
+}
+
+/**
  * spb_set_labels() - give wholly free pageblocks another migratetype
  * @page: first page of the first one
  * @order: order of all of them, at least pageblock_order
  * @label: the new type
+ *
+ * The records are not told: it is they who want it.
  */
 void spb_set_labels(struct page *page, unsigned int order, int label)
 {
-	change_pageblock_range(page, order, label);
+	struct page *end = page + (1UL << order);
+
+	for (; page < end; page += pageblock_nr_pages)
+		__set_pfnblock_flags_mask(page, page_to_pfn(page), label,
+					  PAGEBLOCK_MIGRATETYPE_MASK);
 }
 
 /**
@@ -50,11 +69,12 @@ void spb_take_page(struct zone *zone, struct page *page, unsigned int order,
  * @zone: its zone
  * @page: the free page
  * @order: order wanted, not above the page's
- * @type: migratetype it is for, and all its blocks from now on
+ * @type: migratetype it is for, and the blocks it is taken from
  */
 void spb_claim_buddy(struct zone *zone, struct page *page, unsigned int order,
 		     int type)
 {
+	unsigned int claimed = max_t(unsigned int, order, pageblock_order);
 	unsigned int high = buddy_order(page);
 	int label = get_pageblock_migratetype(page);
 
@@ -62,7 +82,9 @@ void spb_claim_buddy(struct zone *zone, struct page *page, unsigned int order,
 		page_del_and_expand(zone, page, order, high, label);
 		return;
 	}
-	try_to_claim_block(zone, page, high, order, type, label, 0);
+	page_del_and_expand(zone, page, claimed, high, label);
+	change_pageblock_range(page, claimed, type);
+	account_freepages(zone, expand(zone, page, order, claimed, type), type);
 	trace_mm_page_alloc_extfrag(page, order, high, type, label);
 }
 
@@ -99,7 +121,7 @@ void spb_relabel_block(struct zone *zone, struct page *page, int label)
 }
 
 /**
- * spb_give_back() - a batch of what is on this CPU's free lists, to the buddies
+ * spb_give_back() - some of what is on this CPU's free lists, to the buddies
  * @zone: the zone
  *
  * Context: any in which pages are freed; takes zone->lock. Nothing happens if the
@@ -108,11 +130,51 @@ void spb_relabel_block(struct zone *zone, struct page *page, int label)
 void spb_give_back(struct zone *zone)
 {
 	struct per_cpu_pages *pcp = pcp_spin_trylock(zone->per_cpu_pageset);
+	int i;
 
 	if (!pcp)
 		return;
-	free_pcppages_bulk(zone, pcp->batch << CONFIG_PCP_BATCH_SCALE_MAX, pcp, 0);
+	/* Not all in one go: each time takes the lock for as long as usual. */
+	for (i = 0; i < 1 << CONFIG_PCP_BATCH_SCALE_MAX && pcp->count; i++)
+		free_pcppages_bulk(zone, pcp->batch, pcp, 0);
 	pcp_spin_unlock(pcp);
+}
+
+static void spb_drain_list(struct zone *zone, struct per_cpu_pages *pcp)
+{
+	int left, batch;
+
+	do {
+		pcp_spin_lock_nopin(pcp);
+		left = pcp->count;
+		batch = min(left, pcp->batch);
+		if (left)
+			free_pcppages_bulk(zone, batch, pcp, 0);
+		pcp_spin_unlock_nopin(pcp);
+		left -= batch;
+	} while (left);
+}
+
+/**
+ * spb_drain() - give the free lists of all CPUs to the buddies
+ * @only: of this zone, NULL for all
+ *
+ * As drain_all_pages(), but a batch at a time: the lock is not held for longer than by
+ * anybody who frees a page.
+ *
+ * Context: process.
+ */
+void spb_drain(const struct zone *only)
+{
+	struct zone *zone;
+	unsigned int cpu;
+
+	for_each_populated_zone(zone) {
+		if (only && zone != only)
+			continue;
+		for_each_online_cpu(cpu)
+			spb_drain_list(zone, per_cpu_ptr(zone->per_cpu_pageset, cpu));
+	}
 }
 
 /**

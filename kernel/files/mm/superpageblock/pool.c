@@ -1,54 +1,56 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The two pools of free movable pages: in a tainted superpageblock, or not. Each
- * pageblock says beside its label which one its pages go to.
+ * The two pools of free movable pages: in a tainted superpageblock, or not. All that is
+ * free of block order or above is movable, whatever it was before: it is for everyone.
  */
-#include <linux/memory_hotplug.h>
+#include <linux/bitmap.h>
 #include <linux/mm.h>
 #include <linux/page-isolation.h>
 
 #include "../internal.h"
 
-/* Nothing to see in a hole, or in another zone. */
-static struct page *block_in_zone(struct zone *zone, unsigned long pfn)
+static struct list_head *pool_of(struct zone *zone, const struct page *page, unsigned int order)
 {
-	struct page *page = pfn_to_online_page(pfn);
+	int list = spb_free_list(zone, page, MIGRATE_MOVABLE);
 
-	return page && page_zone(page) == zone ? page : NULL;
+	return &zone->free_area[order].free_list[list];
 }
 
-static void mark_block(struct page *page, bool tainted)
-{
-	if (tainted)
-		set_pageblock_tainted(page);
-	else
-		clear_pageblock_tainted(page);
-}
-
-/*
- * Where nothing is left that cannot move, a free block that kept its label would
- * be the first to be used by the next request of that type.
+/**
+ * spb_open() - label pageblocks that have become free as movable
+ * @zone: their zone
+ * @page: a free page of block order or above, on the list of its label
+ * @order: its order
+ *
+ * Where nothing is left that cannot move, a free block that kept its label would be the
+ * first to be used by the next request of that type. To look for those when the SPB
+ * changes pool would take too long under the lock. A label that means something of its
+ * own stays.
+ *
+ * Context: zone->lock held.
  */
-static void label_movable(struct zone *zone, struct page *page, unsigned int order)
+void spb_open(struct zone *zone, struct page *page, unsigned int order)
 {
-	if (migratetype_is_mergeable(spb_block_label(page)))
-		spb_set_labels(page, order, MIGRATE_MOVABLE);
-}
+	int label = spb_block_label(page);
 
-static void move_free_block(struct zone *zone, struct page *page, bool tainted)
-{
-	unsigned int order;
-	int label;
-
-	if (!PageBuddy(page) || buddy_order(page) < pageblock_order ||
+	if (label == MIGRATE_MOVABLE || !migratetype_is_mergeable(label) ||
 	    get_pageblock_isolate(page))
 		return;
+	spb_set_labels(page, order, MIGRATE_MOVABLE);
+	list_move(&page->buddy_list, pool_of(zone, page, order));
+}
+
+/* Returns how many blocks it was. */
+static unsigned int change_list(struct zone *zone, struct page *page, int list)
+{
+	unsigned int order;
+
+	/* What is being added to a list right now goes to the right one. */
+	if (!PageBuddy(page))
+		return 1;
 	order = buddy_order(page);
-	if (!tainted)
-		label_movable(zone, page, order);
-	label = spb_block_label(page);
-	list_move_tail(&page->buddy_list,
-		       &zone->free_area[order].free_list[spb_free_list(page, label)]);
+	list_move_tail(&page->buddy_list, &zone->free_area[order].free_list[list]);
+	return 1U << (order - pageblock_order);
 }
 
 /**
@@ -64,18 +66,14 @@ static void move_free_block(struct zone *zone, struct page *page, bool tainted)
 void spb_change_pool(struct zone *zone, struct superpageblock *spb)
 {
 	unsigned long nr = zone->spb->first + (spb - zone->spb->spb);
-	unsigned long pfn = nr << SPB_ORDER;
-	unsigned long end = pfn + (1UL << SPB_ORDER);
+	const unsigned long *claimable = spb->map[SPB_CLAIMABLE];
+	struct page *page = pfn_to_page(nr << SPB_ORDER);
+	int list = spb->tainted ? FREE_LIST_TAINTED : MIGRATE_MOVABLE;
 	unsigned int block;
 
-	for (; pfn < end; pfn += pageblock_nr_pages) {
-		struct page *page = block_in_zone(zone, pfn);
-
-		if (page)
-			mark_block(page, spb->tainted);
+	block = find_first_bit(claimable, SPB_BLOCKS);
+	while (block < SPB_BLOCKS) {
+		block += change_list(zone, page + block * pageblock_nr_pages, list);
+		block = find_next_bit(claimable, SPB_BLOCKS, block);
 	}
-	pfn = nr << SPB_ORDER;
-	for_each_set_bit(block, spb->map[SPB_FREE], SPB_BLOCKS)
-		move_free_block(zone, pfn_to_page(pfn + block * pageblock_nr_pages),
-				spb->tainted);
 }

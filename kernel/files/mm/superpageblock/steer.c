@@ -107,7 +107,7 @@ static struct page *first_tainted(struct zone *zone, unsigned int order)
 	for (i = 0; i < MAX_STALE; i++) {
 		page = list_first_entry_or_null(&area->free_list[FREE_LIST_TAINTED],
 						struct page, buddy_list);
-		if (!page || get_pageblock_tainted(page))
+		if (!page || spb_is_tainted(zone, page))
 			return page;
 		list_move(&page->buddy_list, &area->free_list[MIGRATE_MOVABLE]);
 	}
@@ -453,7 +453,7 @@ bool spb_may_taint_now(gfp_t gfp, unsigned int order, unsigned int *alloc_flags,
 		return false;
 	}
 	if (gfp & __GFP_DIRECT_RECLAIM && !(current->flags & PF_MEMALLOC))
-		drain_all_pages(NULL);
+		spb_drain(NULL);
 	*alloc_flags &= ~ALLOC_NOFRAGMENT;
 	return true;
 }

@@ -32,22 +32,22 @@ enum spb_block {
 
 /**
  * struct superpageblock - one SPB of a zone
- * @map: the pageblocks, by what is known of them
- * @nr: bits set in each @map
- * @bucket: where the zone's index has it
  * @tainted: some content cannot move
+ * @bucket: where the zone's index has it
  * @stop: how the last run of defragmentation ended
+ * @nr: bits set in each @map
+ * @map: the pageblocks, by what is known of them
  * @stopped: when, in jiffies, 0 there was none
  * @rest_until: jiffies, no other run in the background before; 0 at any time
  *
  * All of it is protected by the zone's lock.
  */
 struct superpageblock {
-	DECLARE_BITMAP(map[NR_SPB_BLOCK], SPB_BLOCKS);
-	u16 nr[NR_SPB_BLOCK];
-	u8 bucket;
 	bool tainted;
+	u8 bucket;
 	u8 stop;
+	u16 nr[NR_SPB_BLOCK];
+	DECLARE_BITMAP(map[NR_SPB_BLOCK], SPB_BLOCKS);
 	unsigned long stopped;
 	unsigned long rest_until;
 };
@@ -93,7 +93,6 @@ enum spb_event {
  * @zone: the zone
  * @first: pfn >> SPB_ORDER of the first one
  * @nr_evacuable: tainted SPBs with content that can move
- * @nr_short: tainted SPBs below their reserve
  * @wanted: a bit for each SPB that is to be defragmented
  * @want_all: all tainted ones are
  * @want_shrink: slabs are to be shrunk
@@ -112,7 +111,6 @@ struct spb_zone {
 	struct zone *zone;
 	unsigned long first;
 	unsigned int nr_evacuable;
-	unsigned int nr_short;
 	unsigned long *wanted;
 	bool want_all;
 	bool want_shrink;
@@ -129,22 +127,18 @@ struct spb_zone {
 /* The free list of movable pages in tainted SPBs, behind those of the types. */
 #define FREE_LIST_TAINTED	MIGRATE_TYPES
 
-/* Bits of a pageblock, beside its label: zone->lock held to change them. */
-static inline bool get_pageblock_tainted(const struct page *page)
+/*
+ * spb_is_tainted() - is the page in a tainted SPB? Asked for each free movable page
+ * that goes on a list. Without zone->lock it is a hint.
+ */
+static inline bool spb_is_tainted(const struct zone *zone, const struct page *page)
 {
-	return get_pfnblock_bit(page, page_to_pfn(page), PB_spb_tainted);
+	const struct spb_zone *spbs = zone->spb;
+
+	return spbs && READ_ONCE(spbs->spb[(page_to_pfn(page) >> SPB_ORDER) - spbs->first].tainted);
 }
 
-static inline void set_pageblock_tainted(const struct page *page)
-{
-	set_pfnblock_bit(page, page_to_pfn(page), PB_spb_tainted);
-}
-
-static inline void clear_pageblock_tainted(const struct page *page)
-{
-	clear_pfnblock_bit(page, page_to_pfn(page), PB_spb_tainted);
-}
-
+/* A bit of a pageblock, beside its label: zone->lock held to change it. */
 static inline bool get_pageblock_foreign(const struct page *page)
 {
 	return get_pfnblock_bit(page, page_to_pfn(page), PB_spb_foreign);
@@ -167,13 +161,14 @@ bool spb_is_evacuable(const struct superpageblock *spb);
 bool spb_is_short(const struct superpageblock *spb);
 void spb_count(struct zone *zone, enum spb_event event);
 struct spb_fill spb_fill_of(const struct superpageblock *spb);
-void __spb_blocks_changed(struct zone *zone, struct page *page,
-			  unsigned int order, bool free);
+void __spb_blocks_freed(struct zone *zone, struct page *page, unsigned int order);
+void __spb_blocks_taken(struct zone *zone, struct page *page, unsigned int order);
 void __spb_label_changed(struct page *page);
 void __spb_took_foreign(struct page *page);
 void __spb_mixed(struct page *page, bool mixed);
 
 /* pool.c */
+void spb_open(struct zone *zone, struct page *page, unsigned int order);
 void spb_change_pool(struct zone *zone, struct superpageblock *spb);
 
 /* steer.c */
@@ -225,6 +220,8 @@ void __spb_took_range(unsigned long start, unsigned long end);
 void spb_give_back(struct zone *zone);
 struct page *spb_alloc_target(struct zone *zone, unsigned int order, bool from_tainted);
 bool spb_range_fits(struct zone *zone, unsigned long pfn, unsigned long nr_pages);
+void spb_drain(const struct zone *only);
+unsigned long spb_block_bits(const struct page *page);
 int spb_block_label(const struct page *page);
 void spb_set_labels(struct page *page, unsigned int order, int label);
 void spb_relabel_block(struct zone *zone, struct page *page, int label);

@@ -1,0 +1,235 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+#
+# What is in each chunk of 1 GiB of physical memory, from /proc/kpageflags and
+# /proc/iomem alone, so that one yardstick fits every kernel. Imported by
+# experiment.py; as a command it prints a row for each chunk:
+#
+#   chunk_map.py [--chunk-mb N] [--file KPAGEFLAGS --iomem IOMEM]
+#
+# A page is one of:
+#   free      in the buddy allocator
+#   movable   user memory and page cache
+#   huge      of hugetlb: what the experiment itself has obtained
+#   slab, pagetable, other
+#             in use by the kernel: cannot move
+#   reserved  since boot: image, firmware, the memory map
+#   hole      no memory
+#
+# A free page on a per-cpu list looks like one the kernel uses ("other"): load
+# fragbed_drain.ko and call drain() first, or those pages taint chunks that are clean.
+#
+# Python is slow a page at a time, and guests are emulated: each byte of the flags is
+# taken out of all pages at once, translated to bits that do not overlap, and the
+# bytes are put together as one big number.
+import argparse
+import functools
+import operator
+import os
+import sys
+
+PAGE = os.sysconf("SC_PAGESIZE")
+WORD = 8
+CLASSES = ("free", "movable", "huge", "slab", "pagetable", "other", "reserved", "hole")
+STUCK = ("slab", "pagetable", "other")
+DRAIN = "/sys/module/fragbed_drain/parameters/now"
+
+# Numbers of flags in include/uapi/linux/kernel-page-flags.h and, from 32 on, in
+# include/linux/kernel-page-flags.h, and what each says here: a bit of the byte that
+# stands for a page.
+KNOWN, FREE, USER, HUGE, SLAB, TABLE, RESERVED, HOLE = (1 << bit for bit in range(8))
+MEANING = {
+    3: USER,        # UPTODATE: has content of a file or process, maybe not on the LRU yet
+    5: USER,        # LRU
+    7: SLAB,
+    10: FREE,       # BUDDY
+    12: USER,       # ANON
+    14: USER,       # SWAPBACKED
+    17: HUGE,
+    18: USER,       # UNEVICTABLE
+    20: HOLE,       # NOPAGE
+    24: KNOWN,      # ZERO_PAGE: the kernel's own, whatever else it has
+    26: TABLE,      # PGTABLE
+    32: RESERVED,
+}
+
+
+def translation(plane):
+    """For byte number plane of the flags: value -> what the flags in it say."""
+    bits = {flag - 8 * plane: meaning for flag, meaning in MEANING.items()
+            if 0 <= flag - 8 * plane < 8}
+    return bytes(functools.reduce(operator.or_, (meaning for bit, meaning in bits.items()
+                                                 if value >> bit & 1), 0)
+                 for value in range(256))
+
+
+def class_of(said):
+    """What a page is by all that its flags say; the first that fits."""
+    rules = ((HOLE, "hole"), (FREE, "free"), (RESERVED, "reserved"), (KNOWN, "other"),
+             (HUGE, "huge"), (SLAB, "slab"), (TABLE, "pagetable"), (USER, "movable"))
+    return next((name for bit, name in rules if said & bit), "other")
+
+
+# Free memory that nobody asks for as huge pages: the kernel lives on it.
+KEPT = (256 << 20) // PAGE
+
+TRANSLATIONS = {plane: translation(plane) for plane in sorted({flag // 8 for flag in MEANING})}
+CLASS_NUMBERS = bytes(CLASSES.index(class_of(said)) for said in range(256))
+
+
+def classify(words):
+    """A byte for each page, the index of its class, from the 64-bit words of
+    /proc/kpageflags. Flags are little endian on all machines we run on."""
+    pages = len(words) // WORD
+    said = 0
+    for plane, table in TRANSLATIONS.items():
+        said |= int.from_bytes(words[plane::WORD].translate(table), "little")
+    return said.to_bytes(pages, "little").translate(CLASS_NUMBERS)
+
+
+def count(words):
+    """{class: pages}"""
+    pages = classify(words)
+    return {name: pages.count(number) for number, name in enumerate(CLASSES)}
+
+
+def ram_ranges(path="/proc/iomem"):
+    """(first, end) in pages of what the firmware says is RAM."""
+    ranges = []
+    with open(path, encoding="ascii") as file:
+        for line in file:
+            span, _, name = line.partition(" : ")
+            if name.strip() == "System RAM" and not line.startswith(" "):
+                first, last = (int(part, 16) for part in span.split("-"))
+                ranges.append((-(-first // PAGE), (last + 1) // PAGE))
+    if not any(end for _, end in ranges):
+        sys.exit(f"{path} shows no addresses: must be root")
+    return ranges
+
+
+def chunk_numbers(ranges, chunk_pages):
+    """Those with any RAM, ascending."""
+    numbers = set()
+    for first, end in ranges:
+        numbers.update(range(first // chunk_pages, -(-end // chunk_pages)))
+    return sorted(numbers)
+
+
+def ram_pages(ranges, first, end):
+    return sum(max(0, min(end, stop) - max(first, start)) for start, stop in ranges)
+
+
+class ChunkMap:
+    """Where RAM is does not change while the guest runs; take() looks anew."""
+
+    def __init__(self, chunk_bytes=1 << 30, flags="/proc/kpageflags", iomem="/proc/iomem"):
+        self.chunk_pages = chunk_bytes // PAGE
+        self.flags = flags
+        self.ranges = ram_ranges(iomem)
+        self.numbers = chunk_numbers(self.ranges, self.chunk_pages)
+        # Written to, so that memory is there: between drain() and the last look nothing
+        # is allocated that would fill the per-cpu lists again.
+        self.words = [bytearray(b"\1" * self.chunk_pages * WORD) for _ in self.numbers]
+
+    def chunk(self, words, number):
+        row = count(words)
+        # Pages above the last of RAM are not even in the file. Others outside RAM are
+        # part of the memory map, and reserved; for us they are a hole as well.
+        first = number * self.chunk_pages
+        outside = self.chunk_pages - ram_pages(self.ranges, first, first + self.chunk_pages)
+        known = row["hole"] + self.chunk_pages - len(words) // WORD
+        row["reserved"] -= min(row["reserved"], max(0, outside - known))
+        row["hole"] = max(known, outside)
+        return dict(row, chunk=number)
+
+    def take(self):
+        """A row for each chunk: {"chunk": number, class: pages}."""
+        with open(self.flags, "rb", buffering=0) as file:
+            sizes = [read_into(file, number * self.chunk_pages * WORD, words)
+                     for number, words in zip(self.numbers, self.words)]
+        return [self.chunk(words[:size], number)
+                for number, words, size in zip(self.numbers, self.words, sizes)]
+
+
+def read_into(file, start, words):
+    """/proc/kpageflags may answer with less than was asked for. Returns the bytes read."""
+    file.seek(start)
+    view, size = memoryview(words), 0
+    while size < len(words):
+        part = file.readinto(view[size:])
+        if not part:
+            break
+        size += part
+    return size
+
+
+def drain():
+    """Gives back the per-cpu lists, if fragbed_drain.ko is there. Returns whether."""
+    if not os.path.exists(DRAIN):
+        return False
+    with open(DRAIN, "w", encoding="ascii") as file:
+        file.write("1")
+    return True
+
+
+def stuck(row):
+    """Pages of a chunk that cannot move, but for those reserved since boot."""
+    return sum(row[name] for name in STUCK)
+
+
+def is_tainted(row):
+    return stuck(row) > 0
+
+
+def can_be_huge(row):
+    """Whether all of it is memory that could be one huge page, were it free."""
+    return not row["hole"] and not row["reserved"]
+
+
+def capacity(row):
+    return sum(row[name] for name in CLASSES if name not in ("hole", "reserved"))
+
+
+def packed(rows, pages):
+    """The chunks that would hold so many pages that cannot move, if they were packed:
+    such as can never be a huge page first, since they cost nothing."""
+    chosen = set()
+    for row in sorted(rows, key=lambda row: (can_be_huge(row), -capacity(row))):
+        if pages <= 0:
+            break
+        pages -= capacity(row)
+        chosen.add(row["chunk"])
+    return chosen
+
+
+def most_gigantic(rows, peak):
+    """How many chunks could be huge pages now: those free of what cannot move, had it
+    been packed, as long as enough memory is free for what can move to go elsewhere. The
+    peak counts: what once took the room has not been packed again."""
+    taken = packed(rows, peak)
+    usable = [row for row in rows if can_be_huge(row) and row["chunk"] not in taken]
+    return min(len(usable), affordable(rows))
+
+
+def affordable(rows):
+    """1 GiB pages that free memory is enough for, wherever it is."""
+    free = sum(row["free"] + row["huge"] for row in rows)
+    return max(0, free - KEPT) // sum(rows[0][name] for name in CLASSES)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--chunk-mb", type=int, default=1024)
+    parser.add_argument("--file", default="/proc/kpageflags")
+    parser.add_argument("--iomem", default="/proc/iomem")
+    args = parser.parse_args()
+    drain()
+    rows = ChunkMap(args.chunk_mb << 20, args.file, args.iomem).take()
+    print(f"{'chunk':>6}", *(f"{name:>10}" for name in CLASSES), "   tainted")
+    for row in rows:
+        print(f"{row['chunk']:>6}", *(f"{row[name]:>10}" for name in CLASSES),
+              f"{'yes' if is_tainted(row) else 'no':>10}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,234 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+#
+# report_experiment.py [--text] FOLDER
+#
+# Renders what run-experiment.sh and run-bench.sh left in FOLDER: tables in the terminal
+# and in FOLDER/report.txt, one page with charts that needs nothing else as
+# FOLDER/index.html, and all of it in FOLDER/report.json. With --text no page.
+#
+# The system's own Python, whatever else is installed: matplotlib is packaged for that.
+import argparse
+import html
+import json
+import os
+import re
+
+import experiment_data as data
+from report_bench import aligned, tables as bench_tables
+
+LOADS = {
+    "files": "files and inodes in a tmpfs, made and deleted",
+    "buffers": "anonymous memory coming and going, data waiting in pipes and sockets",
+    "build": "many short compilers, their sources and objects, memory of others",
+}
+
+STYLE = """
+:root { color-scheme: light dark; --page: #fff; --text: #1b1f24; --faint: #59636e;
+  --line: #d1d9e0; --good: #1a7f37; --bad: #cf222e; }
+@media (prefers-color-scheme: dark) { :root { --page: #0d1117; --text: #e6edf3;
+  --faint: #9198a1; --line: #3d444d; --good: #3fb950; --bad: #f85149; } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 1rem; max-width: 82rem; background: var(--page);
+  color: var(--text); font: 16px/1.45 system-ui, sans-serif; }
+h1 { font-size: 1.4rem; } h2 { font-size: 1.15rem; margin: 2rem 0 .4rem; }
+h3 { font-size: 1rem; margin: 1.2rem 0 .3rem; }
+p.facts, .note { color: var(--faint); font-size: .9rem; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .85rem; }
+th, td { border-bottom: 1px solid var(--line); padding: .25rem .5rem; text-align: right;
+  white-space: nowrap; vertical-align: top; }
+th { vertical-align: bottom; white-space: normal; min-width: 4rem; }
+th:first-child, td:first-child, th:nth-child(2), td:nth-child(2) { text-align: left; }
+.words th, .words td { text-align: left; }
+td small { color: var(--faint); }
+tr.ours td { font-weight: 600; }
+.good { color: var(--good); } .bad { color: var(--bad); font-weight: 600; }
+.row { display: grid; gap: .8rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); }
+figure { margin: 0; padding: .5rem; background: #fff; border: 1px solid var(--line); border-radius: .4rem; }
+figure svg { display: block; width: 100%; height: auto; }
+.key { display: inline-block; width: .9rem; height: .9rem; border-radius: .2rem; vertical-align: -.1rem; }
+.key + span { margin-right: 1rem; }
+"""
+
+KEYS = [("#ddf2e0", "free"), ("#338c52", "full of what can move"), ("#fa9e8c", "tainted, by little"),
+        ("#8c0d14", "tainted, a tenth or more"), ("#336bd9", "obtained as a 1 GiB page")]
+
+
+# --- tables --------------------------------------------------------------------------
+
+
+def verdict_row(load, kernel, seeds):
+    def words(name):
+        return data.in_words(data.spread(data.figure_values(seeds, name)), data.FIGURES[name][1])
+
+    def limit(name):
+        return data.in_words(data.spread([entry["possible"][name] for entry in seeds.values()]), 0)
+
+    return [load, data.NAMES.get(kernel, kernel), words("tainted"), limit("tainted"),
+            words("pages_resident"), limit("pages_resident"), words("pages_ended"), limit("pages_ended"),
+            *map(words, ("seconds_resident", "migrated", "throughput", "stalls", "thp_percent", "workload_seconds"))]
+
+
+VERDICT_HEADER = ["workload", "kernel", "tainted chunks", "least possible", "1 GiB pages, resident",
+                  "most possible", "1 GiB pages, ended", "most possible", "s to get them, resident",
+                  "pages migrated for them", "MiB moved per s", "allocation stalls", "2 MiB pages, % of faults",
+                  "s of workload"]
+
+
+def verdict_table(report):
+    return [verdict_row(load, kernel, seeds) for load, summary in report["summaries"].items()
+            for kernel, seeds in summary.items()]
+
+
+def target_rows(report):
+    """Those missed first: they are what there is to do."""
+    return [["met" if found["met"] else "MISSED", found["load"], data.NAMES.get(found["kernel"], found["kernel"]),
+             found["what"], found["words"]]
+            for found in sorted(report["targets"], key=lambda found: found["met"])]
+
+
+TARGET_HEADER = ["target", "workload", "kernel", "what", "measured"]
+ORIGIN_HEADER = ["workload", "kernel", "seed", "defrag_mode", "Linux", "build", "config", "MiB", "commit",
+                 "with", "per-cpu lists", "command"]
+
+
+def origin_rows(report):
+    return [[row["load"], row["kernel"], row["seed"], row["defrag_mode"], row["release"], row["build"],
+             row["config"], row["memory_mib"], row["commit"], row["how"] or "-",
+             "emptied" if row["exact"] else "NOT emptied", row["command"]] for row in report["origin"]]
+
+
+def missing_runs(report):
+    """Made on one kernel but not on another: a comparison of unequal things."""
+    every = {load: set().union(*map(set, of_load.values())) for load, of_load in report["runs"].items()}
+    kernels = set().union(*map(set, report["runs"].values()))
+    return [f"{load}, {kernel}, seed {seed}" for load, of_load in report["runs"].items()
+            for kernel in sorted(kernels) for seed in sorted(every[load] - set(of_load.get(kernel, {})), key=int)]
+
+
+def head(report):
+    first = report["origin"][0]
+    met = sum(found["met"] for found in report["targets"])
+    missing = missing_runs(report)
+    seeds = sorted({row["seed"] for row in report["origin"]}, key=int)
+    return ["The 1 GiB experiment: does it deliver, and what does it cost?",
+            f"Linux {first['release']}, {first['memory_mib']} MiB, seeds {', '.join(seeds)}; a figure is the "
+            "median, in brackets the lowest and the highest",
+            f"{met} of {len(report['targets'])} targets met"
+            + ("" if report["bench"] else "; make bench has not been run"),
+            *([f"NOT COMPLETE, no result of: {'; '.join(missing)}"] if missing else [])]
+
+
+# --- terminal ------------------------------------------------------------------------
+
+
+def text_of(report):
+    title, *facts = head(report)
+    parts = [[title, *("  " + fact for fact in facts)],
+             ["Verdict", *("  " + line for line in aligned(VERDICT_HEADER, verdict_table(report)))],
+             ["Targets", *("  " + line for line in aligned(TARGET_HEADER, target_rows(report)))]]
+    if report["bench"]:
+        parts += [[name, *("  " + line for line in aligned(header, rows))]
+                  for name, header, rows in bench_tables(report["bench"])]
+    parts.append(["Where the figures are from", *("  " + line for line in aligned(ORIGIN_HEADER, origin_rows(report)))])
+    return "\n\n".join("\n".join(part) for part in parts) + "\n"
+
+
+# --- page ----------------------------------------------------------------------------
+
+
+def html_cell(text):
+    text = str(text)
+    # The spread goes under the median: a table that fits a laptop.
+    median, _, rest = text.partition(" (")
+    shown = html.escape(text)
+    if re.fullmatch(r"\S+ to \S+\)", rest):
+        shown = f"{html.escape(median)}<br><small>{html.escape(rest[:-1])}</small>"
+    style = "bad" if "MISSED" in text or "NOT" in text else "good" if text == "met" else ""
+    return f'<td class="{style}">{shown}</td>' if style else f"<td>{shown}</td>"
+
+
+def html_row(row):
+    kind = ' class="ours"' if row[1] == data.NAMES["spb"] else ""
+    return f"<tr{kind}>" + "".join(map(html_cell, row)) + "</tr>"
+
+
+def html_table(header, rows, kind=""):
+    cells = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
+    return (f'<div class="wide {kind}"><table><thead><tr>{cells}</tr></thead>'
+            f'<tbody>{"".join(map(html_row, rows))}</tbody></table></div>')
+
+
+def html_figures(drawings):
+    return '<div class="row">' + "".join(f"<figure>{svg}</figure>" for svg in drawings) + "</div>"
+
+
+def html_keys():
+    return "<p>" + "".join(f'<i class="key" style="background:{colour}"></i> <span>{html.escape(name)}</span>'
+                           for colour, name in KEYS) + "</p>"
+
+
+def load_section(report, load, charts):
+    of_load, summary = report["runs"][load], report["summaries"][load]
+    seed = next(iter(next(iter(of_load.values()))))
+    maps = [charts.heat_map(seeds[seed], f"{load}: {data.NAMES.get(kernel, kernel)}, seed {seed}")
+            for kernel, seeds in of_load.items() if seed in seeds]
+    return [f"<h2>{html.escape(load)}: {html.escape(LOADS.get(load, ''))}</h2>", html_figures(maps), html_keys(),
+            '<p class="note">A row is 1 GiB of physical memory, a column a look at it. '
+            "* has holes or reserved pages and can never be a 1 GiB page.</p>",
+            html_figures([charts.tainted_chart(load, of_load, summary), charts.pages_chart(load, summary)])]
+
+
+def bench_section(report, charts):
+    bench = report["bench"]
+    if not bench:
+        return ["<h2>Price list</h2><p>Not measured: run make bench.</p>"]
+    parts = ["<h2>Price list</h2>"]
+    if bench["instructions"]:
+        parts.append(html_figures([charts.price_chart(bench["instructions"])]))
+    for name, header, rows in bench_tables(bench):
+        parts += [f"<h3>{html.escape(name)}</h3>", html_table(header, rows)]
+    facts = [f"{kernel}: Linux {start.get('kernel')}, {start.get('build')}"
+             for kernel, start in bench["starts"].items()]
+    return parts + [f'<p class="note">{html.escape(bench["command"])}, commit {html.escape(bench["commit"])}; '
+                    f'{html.escape("; ".join(facts))}</p>']
+
+
+def page(report, charts):
+    title, *facts = head(report)
+    parts = ['<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
+             '<meta name="viewport" content="width=device-width, initial-scale=1">'
+             f"<title>{html.escape(title)}</title><style>{STYLE}</style></head><body>",
+             f"<h1>{html.escape(title)}</h1>", f'<p class="facts">{"<br>".join(map(html.escape, facts))}</p>',
+             html_table(VERDICT_HEADER, verdict_table(report)),
+             "<h2>Targets</h2>", html_table(TARGET_HEADER, target_rows(report), "words")]
+    for load in report["runs"]:
+        parts += load_section(report, load, charts)
+    parts += bench_section(report, charts)
+    parts += ["<h2>Where the figures are from</h2>", html_table(ORIGIN_HEADER, origin_rows(report), "words")]
+    return "\n".join(parts + ["</body></html>"]) + "\n"
+
+
+def write(folder, name, text):
+    with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--text", action="store_true", help="no page")
+    parser.add_argument("folder")
+    args = parser.parse_args()
+    report = data.build_report(args.folder)
+    write(args.folder, "report.txt", text_of(report))
+    write(args.folder, "report.json", json.dumps(report) + "\n")
+    print(text_of(report))
+    if not args.text:
+        import report_charts    # only here: tables need no matplotlib
+        write(args.folder, "index.html", page(report, report_charts))
+        print(f"  {os.path.join(args.folder, 'index.html')}")
+
+
+if __name__ == "__main__":
+    main()

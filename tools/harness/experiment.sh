@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2154  # $work is the caller's
+#
+# The experiment's tools on made-up data: pages are sorted right, a change is told from
+# noise, and what was not measured is no report.
+
+# pages WORD...: flags of a chunk of 1 MiB, which are 256 pages, the rest of it free.
+write_chunk() {
+	python3 -c '
+import struct, sys
+flags = [sum(1 << int(bit) for bit in word.split("+") if bit) for word in sys.argv[2:]]
+flags += [1 << 10] * (256 - len(flags))
+open(sys.argv[1], "wb").write(struct.pack("<256Q", *flags))' "$work/flags" "$@"
+	printf '00000000-000fffff : System RAM\n' >"$work/iomem"
+}
+
+chunk_row() {
+	"$REPO/debugfs-scripts/chunk_map.py" --chunk-mb 1 --file "$work/flags" --iomem "$work/iomem" |
+		sed -n 's/  */ /g; 2p'
+}
+
+# gets WANTED: the row of the chunk just written; its columns are those of chunk_map.py.
+gets() {
+	local row
+	row=$(chunk_row)
+	[ "$row" = " $1" ] || { printf '# got%s, not %s\n' "$row" "$1" && return 1; }
+}
+
+test_chunk_map_user_memory_moves() { write_chunk 5 12+14 3+14+5 12+5+11 && gets '0 252 4 0 0 0 0 0 0 no'; }
+test_chunk_map_kernel_memory_taints() { write_chunk 7 26+11 '' 11 && gets '0 252 0 0 1 1 2 0 0 yes'; }
+test_chunk_map_zero_page_taints() { write_chunk 22+24 && gets '0 255 0 0 0 0 1 0 0 yes'; }
+test_chunk_map_reserved_is_no_taint() { write_chunk 32 20 17+15 && gets '0 253 0 1 0 0 0 1 1 no'; }
+
+# made_up FILE PAGES...: a report with that many 1 GiB pages, a seed each.
+made_up() {
+	python3 -c '
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import experiment_data
+figures = dict.fromkeys(experiment_data.FIGURES, 5)
+seeds = {str(seed): {"figures": dict(figures, pages_ended=int(pages))} for seed, pages in enumerate(sys.argv[3:])}
+json.dump({"summaries": {"files": {"spb": seeds}}, "origin": []}, open(sys.argv[2], "w"))' \
+		"$REPO/debugfs-scripts" "$work/$1" "${@:2}"
+}
+
+compare() { "$REPO/debugfs-scripts/compare.py" "$work/a" "$work/b"; }
+
+test_compare_noise() { made_up a 7 8 8 && made_up b 8 9 9 && exits 0 compare && says '0 WORSE'; }
+test_compare_worse() { made_up a 7 8 8 && made_up b 5 6 6 && exits 1 compare && says '1 WORSE'; }
+test_compare_better() { made_up a 5 6 6 && made_up b 7 8 8 && exits 0 compare && says '1 better'; }
+test_compare_nothing_there() { made_up a 7 && exits 2 compare && says 'No such file'; }
+
+test_experiment_without_runs() {
+	mkdir -p "$work/runs" && exits 1 "$REPO/debugfs-scripts/report_experiment.py" --text "$work" &&
+		says 'no run was completed'
+}
+
+# priced MAINLINE OURS: instructions that three starts of each counted, the same each time.
+priced() {
+	local kernel number
+	for kernel in mainline:$1 spb:$2; do
+		for number in 1 2 3; do
+			mkdir -p "$work/bench/count/${kernel%:*}/$number"
+			printf 'fragbed_bench: %s\n' 'nops=1000 took=1006' \
+				"case=zone-0-movable cpu=0 alloc=${kernel#*:} free=100.00 failed=0" \
+				>"$work/bench/count/${kernel%:*}/$number/rows"
+		done
+	done
+}
+
+bench_report() { "$REPO/debugfs-scripts/report_bench.py" "$work/bench"; }
+
+test_bench_within() { priced 100.00 103.00 && exits 0 bench_report && says '103.0 (+3.00%)'; }
+test_bench_missed() { priced 100.00 103.10 && exits 0 bench_report && says '+3.10%) MISSED'; }
