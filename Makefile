@@ -25,6 +25,8 @@ help:
 	@echo 'make test LANE=x86_64, make run LANE=x86_64'
 	@echo '                   the same in QEMU, with NUMA balancing and btrfs'
 	@echo 'make mutants       try wrong kernels on the suites'
+	@echo 'make mutants SHARE=4'
+	@echo '                   a quarter of them, with each commit another one'
 	@echo 'make check         shellcheck, checkpatch, licences'
 	@echo 'make harness       all tests of the tools'
 	@echo 'make prepare       only get and patch the kernel source'
@@ -62,7 +64,7 @@ test:
 	@$(tools)/test.sh
 
 mutants:
-	@$(tools)/mutants.py $(if $(ONLY),--only '$(ONLY)')
+	@$(tools)/mutants.py $(if $(ONLY),--only '$(ONLY)') $(if $(SHARE),--share '$(SHARE)')
 
 check:
 	@$(tools)/check.sh

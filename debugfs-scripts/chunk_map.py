@@ -16,8 +16,10 @@
 #   reserved  since boot: image, firmware, the memory map
 #   hole      no memory
 #
-# A free page on a per-cpu list looks like one the kernel uses ("other"): load
-# fragbed_drain.ko and call drain() first, or those pages taint chunks that are clean.
+# A free page on a per-cpu list looks like one the kernel uses ("other"). With
+# fragbed_drain.ko the lists are emptied before each look; they fill again while others
+# run, so a chunk that holds nothing but "other" is looked at several times: what is only
+# on a list goes away.
 #
 # Python is slow a page at a time, and guests are emulated: each byte of the flags is
 # taken out of all pages at once, translated to bits that do not overlap, and the
@@ -27,11 +29,14 @@ import functools
 import operator
 import os
 import sys
+import time
 
 PAGE = os.sysconf("SC_PAGESIZE")
 WORD = 8
 CLASSES = ("free", "movable", "huge", "slab", "pagetable", "other", "reserved", "hole")
 STUCK = ("slab", "pagetable", "other")
+LOOKS = 6
+PAUSE = 0.05    # seconds between looks: who filled a list gets on with what it is doing
 DRAIN = "/sys/module/fragbed_drain/parameters/now"
 
 # Numbers of flags in include/uapi/linux/kernel-page-flags.h and, from 32 on, in
@@ -145,10 +150,24 @@ class ChunkMap:
     def take(self):
         """A row for each chunk: {"chunk": number, class: pages}."""
         with open(self.flags, "rb", buffering=0) as file:
+            drain()
             sizes = [read_into(file, number * self.chunk_pages * WORD, words)
                      for number, words in zip(self.numbers, self.words)]
-        return [self.chunk(words[:size], number)
-                for number, words, size in zip(self.numbers, self.words, sizes)]
+            rows = [self.chunk(words[:size], number)
+                    for number, words, size in zip(self.numbers, self.words, sizes)]
+            return [self.look_again(file, row, words) if may_be_on_lists(row) else row
+                    for row, words in zip(rows, self.words)]
+
+    def look_again(self, file, row, words):
+        """The look that shows least that cannot move."""
+        for _ in range(LOOKS - 1):
+            time.sleep(PAUSE)
+            drain()
+            size = read_into(file, row["chunk"] * self.chunk_pages * WORD, words)
+            row = min(row, self.chunk(words[:size], row["chunk"]), key=stuck)
+            if not is_tainted(row):
+                break
+        return row
 
 
 def read_into(file, start, words):
@@ -163,13 +182,20 @@ def read_into(file, start, words):
     return size
 
 
+def can_drain():
+    return os.path.exists(DRAIN)
+
+
 def drain():
-    """Gives back the per-cpu lists, if fragbed_drain.ko is there. Returns whether."""
-    if not os.path.exists(DRAIN):
-        return False
-    with open(DRAIN, "w", encoding="ascii") as file:
-        file.write("1")
-    return True
+    """Gives back the per-cpu lists, if fragbed_drain.ko is there."""
+    if can_drain():
+        with open(DRAIN, "w", encoding="ascii") as file:
+            file.write("1")
+
+
+def may_be_on_lists(row):
+    """Whether all that seems to be the kernel's could be free, on per-cpu lists."""
+    return row["other"] > 0 and stuck(row) == row["other"]
 
 
 def stuck(row):
@@ -223,7 +249,6 @@ def main():
     parser.add_argument("--file", default="/proc/kpageflags")
     parser.add_argument("--iomem", default="/proc/iomem")
     args = parser.parse_args()
-    drain()
     rows = ChunkMap(args.chunk_mb << 20, args.file, args.iomem).take()
     print(f"{'chunk':>6}", *(f"{name:>10}" for name in CLASSES), "   tainted")
     for row in rows:

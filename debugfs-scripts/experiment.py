@@ -75,11 +75,10 @@ class Run:
 
     def sample(self, phase):
         began = self.seconds()
-        exact = chunk_map.drain()
         rows = self.rows = self.map.take()
         self.samples.append({
             "seconds": began, "took": round(self.seconds() - began, 3), "phase": phase,
-            "held": self.load.held, "drained": exact, "per_cpu_pages": per_cpu_pages(),
+            "held": self.load.held, "drained": chunk_map.can_drain(), "per_cpu_pages": per_cpu_pages(),
             "chunks": [[row[name] for name in chunk_map.CLASSES] for row in rows]})
         tainted = sum(map(chunk_map.is_tainted, rows))
         print(f"# {began:8.1f} s  {phase:<12} {tainted:>3} of {len(rows)} chunks tainted, "

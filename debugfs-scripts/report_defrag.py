@@ -12,6 +12,7 @@ import json
 import os
 import sys
 
+import web_page
 from report import paint, read_facts, table
 
 # What a superpageblock looks like: letter, terminal colour, class in the page, meaning.
@@ -39,17 +40,11 @@ COUNTS_SHOWN = ["became_tainted", "became_clean", "became_tainted_too_early", "h
                 "refused", "defrag_runs", "defrag_moved_pages", "shrink_runs"]
 
 STYLE = """
-:root { color-scheme: light dark; --page: #fff; --text: #1b1f24; --faint: #59636e;
-  --line: #d1d9e0; --empty: #b7e4c0; --clean: #f2cc60; --tainted: #cf222e;
-  --rest: #f0938f; --holes: #8c959f; }
-@media (prefers-color-scheme: dark) { :root { --page: #0d1117; --text: #e6edf3;
-  --faint: #9198a1; --line: #3d444d; --empty: #1f6f34; --clean: #b08a1e;
+:root { --empty: #b7e4c0; --clean: #f2cc60; --tainted: #cf222e; --rest: #f0938f;
+  --holes: #8c959f; }
+@media (prefers-color-scheme: dark) { :root { --empty: #1f6f34; --clean: #b08a1e;
   --tainted: #f85149; --rest: #8e3a37; --holes: #59636e; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1rem; max-width: 72rem; background: var(--page);
-  color: var(--text); font: 16px/1.45 system-ui, sans-serif; }
-h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin: 1.6rem 0 .4rem; }
-p.facts, .counts, .when { color: var(--faint); }
+.counts, .when { color: var(--faint); }
 .step { display: grid; grid-template-columns: 17rem 1fr 13rem; gap: .2rem .8rem;
   align-items: center; padding: .2rem 0; }
 .when { font-variant-numeric: tabular-nums; }
@@ -59,11 +54,6 @@ svg { display: block; width: 100%; height: 1.5rem; }
 .tainted { fill: var(--tainted); } .rest { fill: var(--rest); } .holes { fill: var(--holes); }
 ul.legend { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; }
 ul.legend svg { display: inline-block; width: 1rem; height: 1rem; vertical-align: -.15rem; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; }
-th, td { border-bottom: 1px solid var(--line); padding: .25rem .6rem; text-align: right;
-  white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; }
 @media (max-width: 48rem) { .step { grid-template-columns: 1fr; padding: .5rem 0; } }
 """
 
@@ -272,11 +262,7 @@ def html_rounds(report):
 
 
 def html_table(title, header, rows):
-    cells = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>"
-                   for row in rows)
-    return (f'<h2>{html.escape(title)}</h2><div class="wide"><table><thead><tr>{cells}</tr></thead>'
-            f"<tbody>{body}</tbody></table></div>")
+    return f"<h2>{html.escape(title)}</h2>{web_page.table(header, rows)}"
 
 
 def html_list(lines):
@@ -293,11 +279,6 @@ def html_legend():
 def page(report):
     title, *facts = head(report)
     parts = [
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(title)}</title><style>{STYLE}</style></head><body>",
-        f"<h1>{html.escape(title)}</h1>",
-        f'<p class="facts">{"<br>".join(map(html.escape, facts))}</p>',
         html_list(report["verdicts"]),
         html_legend(),
         *html_rounds(report),
@@ -308,12 +289,7 @@ def page(report):
     ]
     if obstacles(report):
         parts += ["<h2>In the way of evacuation</h2>", html_list(obstacles(report))]
-    return "\n".join(parts + ["</body></html>"]) + "\n"
-
-
-def write(folder, name, text):
-    with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
-        file.write(text)
+    return web_page.page(title, facts, STYLE, parts)
 
 
 def main():
@@ -323,9 +299,9 @@ def main():
     args = parser.parse_args()
     report = build_report(args.folder)
     use_colour = sys.stdout.isatty() and not args.no_color and "NO_COLOR" not in os.environ
-    write(args.folder, "report.txt", draw(report, False) + "\n")
-    write(args.folder, "report.json", json.dumps(report, indent=1) + "\n")
-    write(args.folder, "index.html", page(report))
+    web_page.write(args.folder, "report.txt", draw(report, False) + "\n")
+    web_page.write(args.folder, "report.json", json.dumps(report, indent=1) + "\n")
+    web_page.write(args.folder, "index.html", page(report))
     print(draw(report, use_colour))
     print(f"\n  {os.path.join(args.folder, 'index.html')}")
 

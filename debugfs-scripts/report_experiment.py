@@ -15,6 +15,7 @@ import os
 import re
 
 import experiment_data as data
+import web_page
 from report_bench import aligned, tables as bench_tables
 
 LOADS = {
@@ -24,22 +25,10 @@ LOADS = {
 }
 
 STYLE = """
-:root { color-scheme: light dark; --page: #fff; --text: #1b1f24; --faint: #59636e;
-  --line: #d1d9e0; --good: #1a7f37; --bad: #cf222e; }
-@media (prefers-color-scheme: dark) { :root { --page: #0d1117; --text: #e6edf3;
-  --faint: #9198a1; --line: #3d444d; --good: #3fb950; --bad: #f85149; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1rem; max-width: 82rem; background: var(--page);
-  color: var(--text); font: 16px/1.45 system-ui, sans-serif; }
-h1 { font-size: 1.4rem; } h2 { font-size: 1.15rem; margin: 2rem 0 .4rem; }
-h3 { font-size: 1rem; margin: 1.2rem 0 .3rem; }
-p.facts, .note { color: var(--faint); font-size: .9rem; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .85rem; }
-th, td { border-bottom: 1px solid var(--line); padding: .25rem .5rem; text-align: right;
-  white-space: nowrap; vertical-align: top; }
-th { vertical-align: bottom; white-space: normal; min-width: 4rem; }
-th:first-child, td:first-child, th:nth-child(2), td:nth-child(2) { text-align: left; }
+:root { --good: #1a7f37; --bad: #cf222e; }
+@media (prefers-color-scheme: dark) { :root { --good: #3fb950; --bad: #f85149; } }
+th { white-space: normal; min-width: 4rem; }
+th:nth-child(2), td:nth-child(2) { text-align: left; }
 .words th, .words td { text-align: left; }
 td small { color: var(--faint); }
 tr.ours td { font-weight: 600; }
@@ -155,9 +144,7 @@ def html_row(row):
 
 
 def html_table(header, rows, kind=""):
-    cells = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
-    return (f'<div class="wide {kind}"><table><thead><tr>{cells}</tr></thead>'
-            f'<tbody>{"".join(map(html_row, rows))}</tbody></table></div>')
+    return web_page.table(header, rows, kind, html_row)
 
 
 def html_figures(drawings):
@@ -197,22 +184,13 @@ def bench_section(report, charts):
 
 def page(report, charts):
     title, *facts = head(report)
-    parts = ['<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
-             '<meta name="viewport" content="width=device-width, initial-scale=1">'
-             f"<title>{html.escape(title)}</title><style>{STYLE}</style></head><body>",
-             f"<h1>{html.escape(title)}</h1>", f'<p class="facts">{"<br>".join(map(html.escape, facts))}</p>',
-             html_table(VERDICT_HEADER, verdict_table(report)),
+    parts = [html_table(VERDICT_HEADER, verdict_table(report)),
              "<h2>Targets</h2>", html_table(TARGET_HEADER, target_rows(report), "words")]
     for load in report["runs"]:
         parts += load_section(report, load, charts)
     parts += bench_section(report, charts)
     parts += ["<h2>Where the figures are from</h2>", html_table(ORIGIN_HEADER, origin_rows(report), "words")]
-    return "\n".join(parts + ["</body></html>"]) + "\n"
-
-
-def write(folder, name, text):
-    with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
-        file.write(text)
+    return web_page.page(title, facts, STYLE, parts)
 
 
 def main():
@@ -221,12 +199,12 @@ def main():
     parser.add_argument("folder")
     args = parser.parse_args()
     report = data.build_report(args.folder)
-    write(args.folder, "report.txt", text_of(report))
-    write(args.folder, "report.json", json.dumps(report) + "\n")
+    web_page.write(args.folder, "report.txt", text_of(report))
+    web_page.write(args.folder, "report.json", json.dumps(report) + "\n")
     print(text_of(report))
     if not args.text:
         import report_charts    # only here: tables need no matplotlib
-        write(args.folder, "index.html", page(report, report_charts))
+        web_page.write(args.folder, "index.html", page(report, report_charts))
         print(f"  {os.path.join(args.folder, 'index.html')}")
 
 

@@ -419,6 +419,8 @@ def main():
     parser = argparse.ArgumentParser(description="tries wrong kernels on the suites")
     parser.add_argument("--table", default=os.path.join(REPO, "kunit", "mutants.toml"))
     parser.add_argument("--only", metavar="GLOB", default="*", help="by id or rule")
+    parser.add_argument("--share", metavar="N", type=int, default=1,
+                        help="one in N of them, with each commit others")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--json", metavar="FILE")
     parser.add_argument("--streams", type=int, default=os.cpu_count(), metavar="N",
@@ -437,9 +439,23 @@ def main():
         return stopped.exit_code
 
 
+def turn_of(share):
+    """Which of so many parts of the table this commit has to try."""
+    if share < 1:
+        sys.exit(f"--share {share}: must be 1 or more")
+    if share == 1:
+        return 0
+    done = subprocess.run(["git", "-C", REPO, "rev-list", "--count", "HEAD"], stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, text=True)
+    turn = int(done.stdout or 0) % share
+    say(f"part {turn + 1} of {share} of the table")
+    return turn
+
+
 def table_run(options):
     mutants = [m for m in read_table(options.table)
                if fnmatch.fnmatch(m["id"], options.only) or fnmatch.fnmatch(m["rule"], options.only)]
+    mutants = mutants[turn_of(options.share)::options.share]
     if options.list:
         for mutant in mutants:
             print(f"{mutant['id']:<36} {mutant['rule']:<5} {mutant['file']}: {mutant['function']}()")

@@ -31,6 +31,16 @@ test_chunk_map_kernel_memory_taints() { write_chunk 7 26+11 '' 11 && gets '0 252
 test_chunk_map_zero_page_taints() { write_chunk 22+24 && gets '0 255 0 0 0 0 1 0 0 yes'; }
 test_chunk_map_reserved_is_no_taint() { write_chunk 32 20 17+15 && gets '0 253 0 1 0 0 0 1 1 no'; }
 
+# What was on a per-cpu list at the first look only.
+test_chunk_map_lists_taint_nothing() {
+	write_chunk '' ''
+	cp "$work/flags" "$work/later"
+	write_chunk && mv "$work/flags" "$work/free" && mv "$work/later" "$work/flags"
+	(sleep 0.15 && cat "$work/free" >"$work/flags") &
+	gets '0 256 0 0 0 0 0 0 0 no'
+	wait
+}
+
 # made_up FILE PAGES...: a report with that many 1 GiB pages, a seed each.
 made_up() {
 	python3 -c '
