@@ -115,6 +115,9 @@ static void check_counts(const struct spb_walk *walk)
 		broken(walk, pfn, "what is mixed has content that cannot move");
 	if (spb->tainted != fill.tainted)
 		broken(walk, pfn, "tainted is who has content that cannot move");
+	if (walk->zone->spb_movable_list[pfn >> SPB_ORDER] !=
+	    (spb->tainted ? FREE_LIST_TAINTED : MIGRATE_MOVABLE))
+		broken(walk, pfn, "the list of movable pages is that of the pool");
 	if (spb->bucket != spb_bucket_of(&fill))
 		broken(walk, pfn, "the bucket is that of the counts");
 	if (spb->bucket != SPB_BUCKET_NONE &&

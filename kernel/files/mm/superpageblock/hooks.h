@@ -41,10 +41,7 @@ static inline void spb_label_changed(struct page *page)
  */
 static inline int spb_free_list(const struct zone *zone, const struct page *page, int label)
 {
-	if (label != MIGRATE_MOVABLE)
-		return label;
-	/* No branch: pages of both pools come and go. */
-	return label + spb_is_tainted(zone, page) * (FREE_LIST_TAINTED - MIGRATE_MOVABLE);
+	return label == MIGRATE_MOVABLE ? spb_movable_list_of(zone, page) : label;
 }
 
 static inline bool spb_free_area_empty(struct free_area *area, int label)
@@ -65,19 +62,25 @@ static inline struct page *spb_rmqueue(struct zone *zone, unsigned int order,
 bool spb_holds_back(const struct zone *zone, unsigned int alloc_flags);
 
 /*
- * Many pages at once: only the first one is worth more than a free page of the own
- * type. A macro, since the flags are not known yet where this is included.
+ * Many pages at once are free pages of the own type. Where there are none the one that
+ * was asked for is taken without the per-cpu lists. A macro, since the flags are not
+ * known yet where this is included.
  */
 #define spb_bulk_flags() (ALLOC_NOFRAGMENT | ALLOC_REFILL)
 
-/* The first free page of a list is not the best for a new movable block. */
+/*
+ * The first free page of a list is not the best for a new movable block. Nobody else
+ * gets the address of *@high, or it would have to be kept in memory for every request.
+ */
 static inline struct page *spb_prefer(struct zone *zone, struct page *page,
 				      unsigned int order, int label,
 				      unsigned int *high)
 {
 	if (*high < pageblock_order || label != MIGRATE_MOVABLE || !zone->spb)
 		return page;
-	return __spb_prefer(zone, page, order, high);
+	page = __spb_prefer(zone, page, order);
+	*high = page_private(page);
+	return page;
 }
 
 /* A page of a block with @label was taken for @type. zone->lock held. */

@@ -36,6 +36,7 @@ void __init spb_zone_init(struct zone *zone)
 
 	BUILD_BUG_ON(pageblock_order + 2 > SPB_ORDER);
 	BUILD_BUG_ON(MAX_PAGE_ORDER > SPB_ORDER);
+	spb_pools_init(zone, first, nr);
 	spbs = memblock_alloc_node(struct_size(spbs, spb, nr), SMP_CACHE_BYTES,
 				   nid);
 	words = memblock_alloc_node((spb_index_words(nr) + BITS_TO_LONGS(nr)) *

@@ -4,10 +4,30 @@
  * free of block order or above is movable, whatever it was before: it is for everyone.
  */
 #include <linux/bitmap.h>
+#include <linux/memblock.h>
 #include <linux/mm.h>
 #include <linux/page-isolation.h>
 
 #include "../internal.h"
+
+/**
+ * spb_pools_init() - all SPBs of a zone begin as untainted
+ * @zone: the zone
+ * @first: pfn >> SPB_ORDER of its first SPB
+ * @nr: how many there are
+ *
+ * A zone without records needs this, too: its movable pages are asked for their list.
+ *
+ * Context: boot. Panics without memory: a byte for each SPB.
+ */
+void __init spb_pools_init(struct zone *zone, unsigned long first, unsigned int nr)
+{
+	u8 *lists = memblock_alloc_or_panic(nr, SMP_CACHE_BYTES);
+
+	memset(lists, MIGRATE_MOVABLE, nr);
+	/* By pfn >> SPB_ORDER: no subtraction for each page. */
+	zone->spb_movable_list = lists - first;
+}
 
 static struct list_head *pool_of(struct zone *zone, const struct page *page, unsigned int order)
 {
@@ -69,11 +89,13 @@ void spb_change_pool(struct zone *zone, struct superpageblock *spb)
 	const unsigned long *claimable = spb->map[SPB_CLAIMABLE];
 	struct page *page = pfn_to_page(nr << SPB_ORDER);
 	int list = spb->tainted ? FREE_LIST_TAINTED : MIGRATE_MOVABLE;
-	unsigned int block;
+	unsigned int block = 0;
 
-	block = find_first_bit(claimable, SPB_BLOCKS);
+	WRITE_ONCE(zone->spb_movable_list[nr], list);
 	while (block < SPB_BLOCKS) {
-		block += change_list(zone, page + block * pageblock_nr_pages, list);
-		block = find_next_bit(claimable, SPB_BLOCKS, block);
+		if (test_bit(block, claimable))
+			block += change_list(zone, page + block * pageblock_nr_pages, list);
+		else
+			block++;
 	}
 }

@@ -357,20 +357,17 @@ struct page *__spb_take_target(struct zone *zone, unsigned int order, bool from_
  * @zone: zone with SPBs
  * @page: what is first on the list, of block order or above
  * @order: order asked for
- * @high: order of @page, then of what is returned
  *
  * Context: zone->lock held.
  * Return: a free page of a clean SPB, fullest first, then of an empty one.
  */
-struct page *__spb_prefer(struct zone *zone, struct page *page,
-			  unsigned int order, unsigned int *high)
+struct page *__spb_prefer(struct zone *zone, struct page *page, unsigned int order)
 {
 	int nr = spb_pick(&zone->spb->index, SPB_PICK_MOVABLE);
 	struct page *better = nr < 0 ? NULL : buddy_in_spb(zone, nr, order);
 
 	if (!better || spb_block_label(better) != MIGRATE_MOVABLE)
 		return page;
-	*high = buddy_order(better);
 	return better;
 }
 

@@ -128,14 +128,18 @@ struct spb_zone {
 #define FREE_LIST_TAINTED	MIGRATE_TYPES
 
 /*
- * spb_is_tainted() - is the page in a tainted SPB? Asked for each free movable page
- * that goes on a list. Without zone->lock it is a hint.
+ * spb_movable_list_of() - the free list for a page if it is movable. Asked for each one
+ * that is split off or freed, so it is one load, without a branch.
  */
+static inline int spb_movable_list_of(const struct zone *zone, const struct page *page)
+{
+	return READ_ONCE(zone->spb_movable_list[page_to_pfn(page) >> SPB_ORDER]);
+}
+
+/* Without zone->lock it is a hint. */
 static inline bool spb_is_tainted(const struct zone *zone, const struct page *page)
 {
-	const struct spb_zone *spbs = zone->spb;
-
-	return spbs && READ_ONCE(spbs->spb[(page_to_pfn(page) >> SPB_ORDER) - spbs->first].tainted);
+	return spb_movable_list_of(zone, page) == FREE_LIST_TAINTED;
 }
 
 /* A bit of a pageblock, beside its label: zone->lock held to change it. */
@@ -169,13 +173,13 @@ void __spb_mixed(struct page *page, bool mixed);
 
 /* pool.c */
 void spb_open(struct zone *zone, struct page *page, unsigned int order);
+void spb_pools_init(struct zone *zone, unsigned long first, unsigned int nr);
 void spb_change_pool(struct zone *zone, struct superpageblock *spb);
 
 /* steer.c */
 struct page *__spb_rmqueue(struct zone *zone, unsigned int order, int type,
 			   unsigned int alloc_flags);
-struct page *__spb_prefer(struct zone *zone, struct page *page,
-			  unsigned int order, unsigned int *high);
+struct page *__spb_prefer(struct zone *zone, struct page *page, unsigned int order);
 unsigned int spb_nr_in_zone(const struct zone *zone);
 bool spb_has_cheap_fallback(gfp_t gfp, unsigned int order);
 void spb_look_again(const struct alloc_context *ac);
