@@ -11,7 +11,7 @@ import json
 import os
 import sys
 
-from experiment_data import FIGURES, NAMES, figure_values, in_words, spread
+from experiment_data import FIGURES, NAMES, figure_values, in_words, judge, spread
 from report_bench import KERNELS, aligned
 
 INSTRUCTIONS_PERCENT = 0.1
@@ -30,13 +30,6 @@ def load(path):
             return json.load(file)
     except (OSError, ValueError) as error:
         return refuse(f"{path}: {error}")
-
-
-def judge(before, after, more_is_better):
-    """Of two spreads."""
-    if before["low"] <= after["high"] and after["low"] <= before["high"]:
-        return "noise"
-    return "better" if (after["median"] > before["median"]) == more_is_better else "worse"
 
 
 def pairs(first, second):

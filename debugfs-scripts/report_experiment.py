@@ -36,8 +36,8 @@ tr.ours td { font-weight: 600; }
 .row { display: grid; gap: .8rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); }
 figure { margin: 0; padding: .5rem; background: #fff; border: 1px solid var(--line); border-radius: .4rem; }
 figure svg { display: block; width: 100%; height: auto; }
-.key { display: inline-block; width: .9rem; height: .9rem; border-radius: .2rem; vertical-align: -.1rem; }
-.key + span { margin-right: 1rem; }
+.key { white-space: nowrap; margin-right: 1rem; }
+.key i { display: inline-block; width: .9rem; height: .9rem; border-radius: .2rem; vertical-align: -.1rem; }
 """
 
 KEYS = [("#ddf2e0", "free"), ("#338c52", "full of what can move"), ("#fa9e8c", "tainted, by little"),
@@ -152,7 +152,7 @@ def html_figures(drawings):
 
 
 def html_keys():
-    return "<p>" + "".join(f'<i class="key" style="background:{colour}"></i> <span>{html.escape(name)}</span>'
+    return "<p>" + "".join(f'<span class="key"><i style="background:{colour}"></i> {html.escape(name)}</span> '
                            for colour, name in KEYS) + "</p>"
 
 
