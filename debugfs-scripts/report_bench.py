@@ -11,6 +11,8 @@ import os
 import re
 import statistics
 
+from report_defrag import read_answers
+
 KERNELS = ("mainline", "off", "spb")
 # What was promised, in percent above mainline: (case, kernel) -> limit.
 TARGETS = {("pcp-0", "spb"): 1.0, ("zone-0", "spb"): 3.0}
@@ -145,6 +147,15 @@ def read_picks(path):
     return [{"spbs": int(nr), "ns": float(took)} for nr, took in found]
 
 
+def read_moves(folder):
+    """What defrag_cycle.sh had moved, a row for each write to the knob."""
+    if not os.path.isdir(folder):
+        return []
+    return [{"knob": f"spb/{knob}", "round": number, "pages": answer["pages"], "ms": answer["ns"] / 1e6}
+            for number, answers in read_answers(folder).items() for knob, answer in answers.items()
+            if answer.get("ns")]
+
+
 def build_report(folder):
     """None if nothing was measured."""
     counted, timed = read_runs(folder, "count"), read_runs(folder, "exp")
@@ -153,7 +164,8 @@ def build_report(folder):
     return {"command": "debugfs-scripts/run-bench.sh", "commit": read_text(os.path.join(folder, "commit")).strip(),
             "instructions": prices(counted, True), "cycles": prices(timed, False),
             "holds": holds(counted), "starts": starts(counted),
-            "picks": read_picks(os.path.join(folder, "picks"))}
+            "picks": read_picks(os.path.join(folder, "picks")),
+            "moves": read_moves(os.path.join(folder, "defrag", "answers"))}
 
 
 # --- tables --------------------------------------------------------------------------
@@ -205,6 +217,12 @@ def pick_table(picks):
     return ["superpageblocks", "ns a pick, in UML"], [[pick["spbs"], pick["ns"]] for pick in picks]
 
 
+def move_table(moves):
+    return (["knob, in UML", "round", "pages moved", "ms", "pages per ms"],
+            [[move["knob"], move["round"], move["pages"], f"{move['ms']:.1f}", f"{move['pages'] / move['ms']:.0f}"]
+             for move in moves])
+
+
 def aligned(header, rows):
     cells = [list(map(str, row)) for row in [header, *rows]]
     widths = [max(len(row[at]) for row in cells) for at in range(len(header))]
@@ -218,7 +236,8 @@ def tables(report):
              ("Cycles per page or block, two CPUs at once, median of all runs", *price_table(report["cycles"])),
              ("Zone lock held, instructions", *hold_table(report["holds"])),
              ("Start and memory", *start_table(report["starts"])),
-             ("Picking a superpageblock", *pick_table(report["picks"]))]
+             ("Picking a superpageblock", *pick_table(report["picks"])),
+             ("Defragmentation and evacuation", *move_table(report.get("moves", [])))]
     return [part for part in parts if part[2]]
 
 

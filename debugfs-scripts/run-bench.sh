@@ -5,7 +5,8 @@
 #
 # What `make bench` does: the price of an allocation on mainline, on ours with the option
 # off, and on ours with it on: as retired instructions, 3 starts of each, and as time on
-# two CPUs at once, N times over (5). Besides what it costs to pick a superpageblock.
+# two CPUs at once, N times over (5). Besides, in UML, what it costs to pick a
+# superpageblock, and how fast they are defragmented and evacuated.
 # Leaves build/report-experiment/bench/, which the report of `make experiment` shows.
 # Exit: 0 done, 1 failed, 4 refused (a requirement is missing).
 set -euo pipefail
@@ -19,7 +20,7 @@ while [ $# -gt 0 ]; do
 	--repeat) repeat=${2:?} ;;
 	--out) out=${2:?} ;;
 	*)
-		sed -n '4,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+		sed -n '4,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 		exit 2
 		;;
 	esac
@@ -41,6 +42,12 @@ picks() {
 	grep -rhoE '[0-9]+ SPBs: [0-9.]+ ns a pick' "$out/kunit" | sort -un >"$out/picks"
 }
 
+# fragbed.ko is not for kernels that are measured: it needs those with the tests.
+moves() {
+	FRAGBED_JOB_ROUNDS=3 "$repo/tools/guest.sh" --lane uml-spb --mem 1G --timeout 900 \
+		--out "$out/defrag" "$here/defrag_cycle.sh"
+}
+
 rm -rf "$out"
 mkdir -p "$out"
 git -C "$repo" describe --always --dirty >"$out/commit" 2>/dev/null || echo unknown >"$out/commit"
@@ -57,4 +64,5 @@ for number in $(seq "$repeat"); do
 	done
 done
 picks
+moves
 "$here/report_bench.py" "$out"
