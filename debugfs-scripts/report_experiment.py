@@ -28,7 +28,7 @@ STYLE = """
 :root { --good: #1a7f37; --bad: #cf222e; }
 @media (prefers-color-scheme: dark) { :root { --good: #3fb950; --bad: #f85149; } }
 th { white-space: normal; min-width: 4rem; }
-th:nth-child(2), td:nth-child(2) { text-align: left; }
+th:nth-child(2), td:nth-child(2) { text-align: left; white-space: normal; min-width: 6rem; }
 .words th, .words td { text-align: left; }
 td small { color: var(--faint); }
 tr.ours td { font-weight: 600; }
