@@ -14,6 +14,7 @@
 #include <linux/atomic.h>
 #include <linux/cpumask.h>
 #include <linux/err.h>
+#include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
@@ -134,18 +135,22 @@ static bool keep_once(struct keeper *k)
 	return done;
 }
 
-/* As a burst is felt, too, what was not worked off in a tenth of a second is forgotten. */
+/*
+ * A burst is felt, too: a tick at work is followed by one asleep, and what was not
+ * worked off in a tenth of a second is forgotten.
+ */
 static void work_off(struct keeper *k)
 {
 	u64 chunk = 1ULL << plan.order;
 	u64 due = mul_u64_u64_div_u64(ktime_get_ns() - k->started_ns, plan.rate,
 				      NSEC_PER_SEC);
 	u64 most = max(plan.rate / 10, chunk);
+	unsigned long end = jiffies + 1;
 
 	if (due > k->done + most)
 		k->done = due - most;
-	while (k->done + chunk <= due && !kthread_should_stop() &&
-	       !READ_ONCE(yielded)) {
+	while (k->done + chunk <= due && time_before_eq(jiffies, end) &&
+	       !kthread_should_stop() && !READ_ONCE(yielded)) {
 		k->done += chunk;
 		if (!keep_once(k))
 			break;
