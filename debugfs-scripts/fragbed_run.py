@@ -15,6 +15,7 @@ import fragbed_process
 from report import table
 
 HERE = os.path.dirname(os.path.realpath(__file__))
+LANE = "this-machine"
 SCENARIOS = ("quick", "scenario", "soak", "press", "defrag_cycle", "mix", "atomic")
 
 
@@ -54,7 +55,7 @@ def module_file():
 def environment(out, choices):
     """What tools/guest.sh promises the scripts. A choice SECONDS=5 is FRAGBED_JOB_SECONDS."""
     env = dict(os.environ, FRAGBED_REPO=os.path.dirname(HERE), FRAGBED_OUT=out,
-               FRAGBED_LANE="this-machine", FRAGBED_COUNTS=os.path.join(out, "counts"),
+               FRAGBED_LANE=LANE, FRAGBED_COUNTS=os.path.join(out, "counts"),
                PATH=os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/bin:/bin")
     for choice in choices:
         name, is_choice, value = choice.partition("=")
@@ -82,7 +83,7 @@ def complete_meta(out, code):
         return
     mib = int(knobs.text_of("/proc/meminfo").split()[1]) // 1024
     with open(path, "a", encoding="utf-8") as file:
-        file.write(f"config_hash {config_hash()}\nmem {mib}M\nexit_code {code}\n")
+        file.write(f"config_hash {config_hash()}\nlane {LANE}\nmem {mib}M\nexit_code {code}\n")
 
 
 def load_again(module):

@@ -22,7 +22,8 @@ SPOILED = [("s1", 0, "up to 0.1%"), ("s2", 0.001, "0.1% to 1%"), ("s3", 0.01, "1
 LEGEND = [("free", "wholly free"), ("clean", "clean: only what can move"),
           *((name, f"spoiled, {words} of it cannot move") for name, _, words in SPOILED),
           ("reserved", "reserved memory or holes, else clean"), ("gone", "no such chunk then")]
-ROWS_SHOWN = 40
+ROWS_SHOWN = 24
+LABELS = 5
 
 STYLE = """
 :root { --free: #b7e4c0; --clean: #5fa772; --s1: #f6d186; --s2: #f0938f; --s3: #cf222e;
@@ -139,11 +140,11 @@ def head(found):
             *fragbed_map.notes(meta)]
 
 
-def thinned(rows):
-    """Evenly, with the first and the last."""
-    if len(rows) <= ROWS_SHOWN:
-        return rows
-    return [rows[at * (len(rows) - 1) // (ROWS_SHOWN - 1)] for at in range(ROWS_SHOWN)]
+def evenly(values, most):
+    """So many of them, with the first and the last."""
+    if len(values) <= most:
+        return values
+    return [values[at * (len(values) - 1) // (most - 1)] for at in range(most)]
 
 
 LOOK_HEADER = ["seconds", "wholly free", "clean", "spoiled", "reserved", "cannot move, MiB",
@@ -154,7 +155,7 @@ CHUNK_HEADER = ["chunk", "node", "was", "spoiled in", "cannot move, MiB: first",
 
 def look_rows(found):
     return [[f"{look['seconds']:.1f}", look["free"], look["clean"], look["spoiled"], look["reserved"],
-             mib(found, look["stuck_pages"]), look["fits_in"]] for look in thinned(found["looks"])]
+             mib(found, look["stuck_pages"]), look["fits_in"]] for look in evenly(found["looks"], ROWS_SHOWN)]
 
 
 def chunk_rows(found):
@@ -166,7 +167,7 @@ def chunk_rows(found):
 
 
 def looks_title(found):
-    shown = len(thinned(found["looks"]))
+    shown = len(evenly(found["looks"], ROWS_SHOWN))
     return "Looks" if shown == len(found["looks"]) else f"Looks, {shown} of {len(found['looks'])}"
 
 
@@ -185,13 +186,13 @@ def draw(found):
 # --- page ------------------------------------------------------------------------------------
 
 
+HEIGHT = 0.92   # of a row, so that chunks can be told apart
+
+
 def rects(row, classes):
     """Neighbours of the same colour are one: looks may be many."""
     return "".join(f'<rect class="{name}" x="{at}" y="{row}" width="{nr}" height="{HEIGHT}"/>'
                    for name, at, nr in report_defrag.runs_of(classes))
-
-
-HEIGHT = 0.92   # of a row, so that chunks can be told apart
 
 
 def heat_map(found):
@@ -204,22 +205,21 @@ def heat_map(found):
             f'aria-label="{label}" style="height: {tall}px">{drawn}</svg>{time_labels(found)}</div>')
 
 
-def evenly(values, most):
-    step = max(1, -(-len(values) // most))
-    return values[::step]
+def labels(kind, texts):
+    return f'<div class="{kind}">' + "".join(f"<span>{text}</span>" for text in texts) + "</div>"
 
 
 def chunk_labels(found):
-    """Addresses in GiB."""
-    unit = found["meta"]["chunk_kib"] / (1 << 20)
-    firsts = [chunk["chunk"] * unit for chunk in found["chunks"]]
-    shown = "".join(f"<span>{first:g}</span>" for first in (firsts[0], firsts[-1]))
-    return f'<div class="chunks">{shown}</div>'
+    """Addresses."""
+    size = found["meta"]["chunk_kib"]
+    chunks = evenly(found["chunks"], LABELS)
+    return labels("chunks", [fragbed_map.size_words(chunk["chunk"] * size) for chunk in chunks])
 
 
 def time_labels(found):
-    seconds = evenly([look["seconds"] for look in found["looks"]], 5)
-    return '<div class="times">' + "".join(f"<span>{value:.0f} s</span>" for value in seconds) + "</div>"
+    looks = evenly(found["looks"], LABELS)
+    digits = 0 if looks[-1]["seconds"] >= 10 else 1
+    return labels("times", [f"{look['seconds']:.{digits}f} s" for look in looks])
 
 
 def legend_html(found):
