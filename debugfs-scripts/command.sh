@@ -113,10 +113,10 @@ case_lockdown_is_explained() { inside lockdown_is_explained; }
 
 # A kernel without a feature: the line of caps has the reason.
 case_missing_feature_has_its_reason() {
-	for feature in compact mof spb; do
+	for feature in compact_direct mof spb; do
 		! have_feature "$feature" || continue
 		case $feature in
-		compact) exits 1 compact order=4 type=movable ;;
+		compact_direct) exits 1 compact order=4 type=movable prio=async ;;
 		mof) exits 1 mof $$ 1000 ;;
 		spb) exits 1 spb table ;;
 		esac && err_has "caps: $feature $(fact caps "$feature")" || return 1
@@ -204,7 +204,7 @@ case_map_ctrl_c_restores() {
 case_top_prints_screens() {
 	exits 0 top --count 2 --every 0.1 && check "two screens" [ "$(grep -c '^Memory of all nodes' "$tmp/out")" = 2 ] &&
 		check "no codes" nowhere "$(printf '\033')" && out_has "Unusable free memory" && out_has "Held: nothing" &&
-		out_has "Churn: none"
+		out_has "Churn: none" && out_has "Keep: none"
 }
 
 case_top_restores_the_terminal() { inside top_restores; }
@@ -246,6 +246,13 @@ case_churn_starts_and_stops() {
 # There is no line in the log for each errno.
 refused_or_busy() {
 	exits 1 churn start rate=1000 order=0 unmovable=10 cpus=0 seed=1 && err_has "(EBUSY)"
+}
+
+case_keep_starts_and_stops() {
+	exits 0 keep start order=3 index=10 unmovable=100 rate=5000 cpus=0 seed=1 && out_has "running" &&
+		exits 0 top --count 1 && out_has "index_target 10" && exits 0 keep stop --json && is_json &&
+		check "stopped" [ "$(fact fragment/keep_status running)" = no ] &&
+		check "the same figures" inside same_figures fragment/keep_status && refused EINVAL keep go
 }
 
 case_compact() {
@@ -291,6 +298,12 @@ case_hold_while_a_command_runs() {
 case_fragment_while_a_command_runs() {
 	exits 0 fragment order=3 index=30 unmovable=50 seed=1 -- grep fragment "$FRAGBED_DIR/hold/sets" &&
 		out_has "fragment " && nothing_held
+}
+
+case_keep_while_a_command_runs() {
+	exits 0 keep start order=3 index=10 unmovable=100 rate=5000 cpus=0 seed=1 -- \
+		cat "$FRAGBED_DIR/fragment/keep_status" && out_has "running yes" && err_has "cost_permille" &&
+		check "stopped" [ "$(fact fragment/keep_status running)" = no ]
 }
 
 case_churn_while_a_command_runs() {
@@ -376,9 +389,9 @@ not_root_says_sudo lockdown_is_explained missing_feature_has_its_reason
 map_tells_of_each_chunk map_notes_a_kernel_without_the_series map_json_is_the_table map_adds_up_small_chunks
 map_raw_is_the_knob map_of_one_node map_bad_size_is_the_kernels_line map_to_a_closed_pipe
 map_every_so_many_seconds map_record_and_report map_ctrl_c_restores top_prints_screens top_restores_the_terminal
-hold_and_free refusals_are_the_kernels_lines fragment_and_free churn_starts_and_stops compact mof spb spb_taint
+hold_and_free refusals_are_the_kernels_lines fragment_and_free churn_starts_and_stops keep_starts_and_stops compact mof spb spb_taint
 caps reset
-hold_while_a_command_runs fragment_while_a_command_runs churn_while_a_command_runs terminated_hold_gives_back
+hold_while_a_command_runs fragment_while_a_command_runs churn_while_a_command_runs keep_while_a_command_runs terminated_hold_gives_back
 killed_hold_gives_back
 run_lists_the_scenarios run_quick run_passes_the_exit_code run_scenario_and_report
 help_fits_a_screen version found_by_a_symlink completion log_is_clean'

@@ -25,9 +25,9 @@ USAGE = """usage: fragbed COMMAND [ARGUMENTS]
   free KEY=VALUE...                 give it back
   fragment [KEY=VALUE... | free]    fragment a node to a degree, or undo that
   churn [start KEY=VALUE... | stop] keep allocating and freeing at a rate
+  keep [start KEY=VALUE... | stop]  keep a node at a degree of fragmentation
   compact [KEY=VALUE...]            compact once; without keys: what the last time did
-  spb [table | stats | check]       superpageblocks
-      [defrag | evacuate | taint KEY=VALUE...]
+  spb [table | stats | check | defrag | evacuate | taint KEY=VALUE...]
   mof [PID ADDRESS]                 whose memory policy decides about migrate-on-fault
   caps                              what this kernel can do, and why not
   reset                             stop what runs, give everything back
@@ -35,7 +35,7 @@ USAGE = """usage: fragbed COMMAND [ARGUMENTS]
       [--out DIR]                   there are
   report DIR                        what 'map --record' or 'run' left, as a report
 
-hold, fragment and churn start take '-- COMMAND...': then that runs, and at its end all is
+hold, fragment, churn and keep take '-- COMMAND...': then that runs, and at its end all is
 given back. --json: the same figures for programs. Keys and errors: fragbed(1), README.md.
 """
 
@@ -44,10 +44,13 @@ SHOWN = {
     "hold": ("hold/sets",),
     "fragment": ("fragment/result", "fragment/index"),
     "churn": ("fragment/churn_status",),
+    "keep": ("fragment/keep_status",),
     "compact": ("compact/last",),
     "mof": ("mof",),
     "caps": ("caps",),
 }
+# Of these it is worth knowing how they did while a command ran.
+BACKGROUND = ("churn", "keep")
 SPB_FACTS = ("table", "stats", "check")
 SPB_VERBS = ("defrag", "evacuate", "taint")
 
@@ -114,7 +117,7 @@ def run_while(knob, line, name, command):
         knobs.write(knob, line)
         show(SHOWN[name], False, sys.stderr)
         code = fragbed_process.run(command)
-        if name == "churn":
+        if name in BACKGROUND:
             show(SHOWN[name], False, sys.stderr)
     return code
 
@@ -160,6 +163,10 @@ def churn(argv):
     return write_and_show_or_run("fragment/churn", "churn", argv)
 
 
+def keep(argv):
+    return write_and_show_or_run("fragment/keep", "keep", argv)
+
+
 def compact(argv):
     return write_and_show("compact/run", "compact", argv)
 
@@ -196,8 +203,8 @@ def spb(argv):
 
 
 COMMANDS = {"map": fragbed_map.main, "top": fragbed_top.main, "hold": hold, "free": free,
-            "fragment": fragment, "churn": churn, "compact": compact, "spb": spb, "mof": mof,
-            "caps": caps, "reset": reset, "run": fragbed_run.main, "report": report_map.command}
+            "fragment": fragment, "churn": churn, "keep": keep, "compact": compact, "spb": spb,
+            "mof": mof, "caps": caps, "reset": reset, "run": fragbed_run.main, "report": report_map.command}
 
 
 # --- start and end -----------------------------------------------------------------------

@@ -105,11 +105,12 @@ def why_no_folder():
 
 
 def why_no_feature(knob):
-    """The line of caps that has the reason, if it is that."""
-    names = {knob.partition("/")[0], knob.rpartition("/")[2]}
+    """The line of caps that has the reason, if it is that. Some features are of a part of
+    a knob only: compact_direct, map_labels."""
+    folder, _, last = knob.rpartition("/")
     lines = (line.partition(" ") for line in text_of(path_of("caps")).splitlines())
     return next((f"caps: {name} {value}" for name, _, value in lines
-                 if name in names and value.startswith("no ")), None)
+                 if name.partition("_")[0] in (folder, last) and value.startswith("no ")), None)
 
 
 def why_not(knob, number):

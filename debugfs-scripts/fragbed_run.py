@@ -52,11 +52,15 @@ def module_file():
     return next((path for path in (installed, built) if os.path.isfile(path)), None)
 
 
-def environment(out, choices):
-    """What tools/guest.sh promises the scripts. A choice SECONDS=5 is FRAGBED_JOB_SECONDS."""
+def environment(out, choices, force):
+    """What tools/guest.sh promises the scripts. A choice SECONDS=5 is FRAGBED_JOB_SECONDS.
+    By force they may take memory down to the watermarks, as in a guest."""
     env = dict(os.environ, FRAGBED_REPO=os.path.dirname(HERE), FRAGBED_OUT=out,
                FRAGBED_LANE=LANE, FRAGBED_COUNTS=os.path.join(out, "counts"),
                PATH=os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/bin:/bin")
+    env.pop("FRAGBED_FORCE", None)
+    if force:
+        env["FRAGBED_FORCE"] = "1"
     for choice in choices:
         name, is_choice, value = choice.partition("=")
         if not is_choice or not name.isidentifier():
@@ -92,9 +96,9 @@ def load_again(module):
         fragbed_process.run(["insmod", module])
 
 
-def run(name, choices, out):
+def run(name, choices, out, force):
     out = os.path.abspath(out or f"fragbed-{name}-{datetime.datetime.now():%Y%m%d-%H%M%S}")
-    env = environment(out, choices)
+    env = environment(out, choices, force)
     os.makedirs(out, exist_ok=True)
     module = module_file()
     if module:
@@ -118,6 +122,7 @@ def main(argv):
     parser = argparse.ArgumentParser(prog="fragbed run")
     parser.add_argument("scenario", nargs="?", choices=SCENARIOS, metavar="SCENARIO")
     parser.add_argument("choices", nargs="*", metavar="CHOICE=VALUE")
+    parser.add_argument("--force", action="store_true", help="do not leave a tenth of memory free")
     parser.add_argument("--out", metavar="DIR", help="instead of fragbed-SCENARIO-DATE here")
     options = parser.parse_args(argv)
     if not options.scenario:
@@ -125,4 +130,4 @@ def main(argv):
         return 0
     if os.geteuid():
         raise knobs.Refused(f"fragbed: run: must be root: sudo fragbed {' '.join(sys.argv[1:])}")
-    return run(options.scenario, options.choices, options.out)
+    return run(options.scenario, options.choices, options.out, options.force)

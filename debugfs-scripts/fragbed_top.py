@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# fragbed top: memory, how fragmented it is, what is held and the churn, again and again in
+# fragbed top: memory, how fragmented it is, what is held and what runs, again and again in
 # the same place.
 import argparse
 import contextlib
@@ -13,6 +13,8 @@ import time
 import fragbed_knobs as knobs
 import fragbed_map
 from report import may_colour, table
+
+READ = ("fragment/index", "hold/sets", "fragment/churn_status", "fragment/keep_status")
 
 HIDE, SHOW = "\033[?1049h\033[?25l", "\033[?25h\033[?1049l"
 HOME, END_OF_LINE, REST = "\033[H", "\033[K", "\033[J"
@@ -33,21 +35,21 @@ def set_lines(rows):
     return ["Held"] + table(list(rows[0]), [list(row.values()) for row in rows])
 
 
-def churn_lines(facts, width):
-    """Whatever the module tells; of a churn that never was, nothing."""
+def status_lines(name, facts, width):
+    """Whatever the module tells; of what never ran, nothing."""
     if facts.get("running") != "yes" and not facts.get("ns"):
-        return ["Churn: none"]
+        return [f"{name}: none"]
     # What belongs together is not torn apart.
-    pairs = "  ".join(f"{name}\u00a0{value}" for name, value in facts.items())
+    pairs = "  ".join(f"{fact}\u00a0{value}" for fact, value in facts.items())
     lines = textwrap.wrap(pairs, width - 4, break_long_words=False)
-    return ["Churn"] + ["  " + line.replace("\u00a0", " ") for line in lines]
+    return [name] + ["  " + line.replace("\u00a0", " ") for line in lines]
 
 
 def screen(options, begun):
     """The lines of one screen. What it took to read them is told: that is a load, too."""
     started = time.monotonic()
     look = fragbed_map.take(options, begun)
-    index, sets, churn = map(knobs.look, ("fragment/index", "hold/sets", "fragment/churn_status"))
+    index, sets, churn, keep = map(knobs.look, READ)
     took = (time.monotonic() - started) * 1000
     use_colour = may_colour(options.no_color)
     width = shutil.get_terminal_size().columns
@@ -55,7 +57,8 @@ def screen(options, begun):
         [fragbed_map.head_words(look["meta"]),
          f"{look['date']}, every {options.every:g} s, read in {took:.0f} ms"],
         fragbed_map.picture(look, use_colour) + [fragbed_map.counts_words(look)],
-        index_lines(index), set_lines(sets), churn_lines(churn, width),
+        index_lines(index), set_lines(sets), status_lines("Churn", churn, width),
+        status_lines("Keep", keep, width),
         fragbed_map.notes(look["meta"]),
     ]
     return [line for part in parts if part for line in [*part, ""]][:-1]

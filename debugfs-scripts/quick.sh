@@ -110,6 +110,21 @@ churn_two_seconds() {
 		[ "$(fact fragment/churn_status pages_held)" = 0 ]
 }
 
+# A little above where it is now.
+keep_a_second() {
+	must_knob fragment/run "order=3 index=1 unmovable=100 seed=1"
+	target=$(($(fact fragment/result reached_permille) + 10))
+	must_knob fragment/free 1
+	[ "$target" -le 1000 ] || target=1000
+	must_knob fragment/keep "start order=3 index=$target unmovable=100 rate=20000 cpus=$(first_cpu) seed=1"
+	sleep 1
+	[ "$(fact fragment/keep_status running)" = yes ] || return 1
+	must_knob fragment/keep stop
+	say "keep: index $target wanted, mean $(fact fragment/keep_status index_mean)," \
+		"$(fact fragment/keep_status planted) pages kept in all"
+	[ "$(fact fragment/keep_status looks)" -gt 0 ] && [ "$(fact fragment/keep_status pages_held)" = 0 ]
+}
+
 mof_tells() {
 	address=$(sed -n '1s/-.*//p' /proc/self/maps)
 	must_knob mof "$$ $address"
@@ -183,6 +198,7 @@ unless_missing fragment "a little memory is fragmented and given back" fragment_
 unless_missing compact "memory is compacted" compact_once
 unless_missing map "the map adds up to the memory of this machine" map_is_the_memory
 unless_missing churn "two seconds of churn" churn_two_seconds
+unless_missing keep "a degree of fragmentation is kept for a second" keep_a_second
 unless_missing mof "who decides about migrate-on-fault" mof_tells
 unless_missing spb "the records of superpageblocks are true" spb_records_are_true
 expect "bad input is refused, and the log tells why" bad_input_is_refused
@@ -194,4 +210,4 @@ else
 	expect "the module is unloaded" unload_module
 fi
 expect "the kernel log is clean" log_check
-finish 16
+finish 17
