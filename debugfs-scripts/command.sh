@@ -40,7 +40,7 @@ exits() {
 	shift
 	"$here/fragbed" "$@" >"$tmp/out" 2>"$tmp/err"
 	exits_code=$?
-	check "fragbed $* exits with $exits_code, wanted $exits_wanted" [ "$exits_code" -eq "$exits_wanted" ] &&
+	check "fragbed $*: exit code $exits_code" [ "$exits_code" -eq "$exits_wanted" ] &&
 		check "no traceback" nowhere Traceback
 }
 
@@ -50,18 +50,22 @@ err_has() { check "stderr has '$1'" grep -qF -- "$1" "$tmp/err"; }
 err_is_empty() { check "nothing on stderr" [ ! -s "$tmp/err" ]; }
 inside() { "$here/command_checks.py" "$@"; }
 
+last_line() { dmesg | sed -n 's/^\[[^]]*\] *\(fragbed: .*\)/\1/p' | tail -n 1; }
+
 # refused ERRNO ARGUMENT...: what is said is the kernel's own line and the errno.
 refused() {
 	refused_errno=$1
 	shift
 	exits 1 "$@" &&
-		check "it is the line of the log" \
-			[ "$(cat "$tmp/err")" = "$(dmesg | sed -n 's/^\[[^]]*\] *\(fragbed: .*\)/\1/p' | tail -n 1) ($refused_errno)" ]
+		check "it is the line of the log" [ "$(cat "$tmp/err")" = "$(last_line) ($refused_errno)" ]
 }
 
 is_json() { check "JSON" python3 -c 'import json, sys; json.load(open(sys.argv[1]))' "$tmp/out"; }
 nothing_held() { check "nothing is held" [ -z "$(grep -v '^#' "$FRAGBED_DIR/hold/sets")" ]; }
-pages_of() { awk -v name="$1" '$1 == name { sum += $6 } END { print sum + 0 }' "$FRAGBED_DIR/hold/sets"; }
+
+pages_of() {
+	awk -v name="$1" '$1 == name { sum += $6 } END { print sum + 0 }' "$FRAGBED_DIR/hold/sets"
+}
 
 # wait_for TEST...: until it is so, for ten seconds.
 wait_for() {
@@ -104,8 +108,8 @@ case_no_debugfs_in_the_kernel() {
 }
 
 case_not_root_says_sudo() {
-	python3 -c 'import os, sys; os.setgid(65534); os.setuid(65534); os.execv(sys.argv[1], sys.argv[1:])' \
-		"$here/fragbed" map --chunk 64M >"$tmp/out" 2>"$tmp/err"
+	as_nobody='import os, sys; os.setgid(65534); os.setuid(65534); os.execv(sys.argv[1], sys.argv[1:])'
+	python3 -c "$as_nobody" "$here/fragbed" map --chunk 64M >"$tmp/out" 2>"$tmp/err"
 	check "it is refused" [ $? -eq 1 ] && err_has "must be root: sudo fragbed map --chunk 64M"
 }
 
@@ -127,11 +131,14 @@ case_missing_feature_has_its_reason() {
 
 case_map_tells_of_each_chunk() {
 	chunk=$(cat "$FRAGBED_DIR/map_chunk")
-	exits 0 map --chunk 64M && err_is_empty && out_has "one letter per 64 MiB" && out_has "cannot move" &&
+	exits 0 map --chunk 64M && err_is_empty && out_has "one letter per 64 MiB" &&
+		out_has "cannot move" &&
 		check "no colours" nowhere "$(printf '\033')" &&
-		check "a row for each" [ "$(grep -cE '^ +[0-9]+ +[0-9]+  [^ ]  ' "$tmp/out")" = "$(rows_at 65536)" ] &&
+		check "a row for each" [ "$(rows_drawn)" = "$(rows_at 65536)" ] &&
 		check "map_chunk is as before" [ "$(cat "$FRAGBED_DIR/map_chunk")" = "$chunk" ]
 }
+
+rows_drawn() { grep -cE '^ +[0-9]+ +[0-9]+  [^ ]  ' "$tmp/out"; }
 
 # How many rows the knob has at a size.
 rows_at() {
@@ -154,12 +161,14 @@ case_map_json_is_the_table() { exits 0 map --json && is_json && inside map_is_on
 case_map_adds_up_small_chunks() { inside merged_is_read; }
 
 case_map_raw_is_the_knob() {
-	exits 0 map --raw --chunk 128M && check "header" [ "$(head -n 1 "$tmp/out" | cut -d' ' -f2)" = chunk_kb=131072 ] &&
+	exits 0 map --raw --chunk 128M &&
+		check "header" [ "$(head -n 1 "$tmp/out" | cut -d' ' -f2)" = chunk_kb=131072 ] &&
 		check "rows" [ "$(grep -vc '^#' "$tmp/out")" = "$(rows_at 131072)" ]
 }
 
 case_map_of_one_node() {
-	exits 0 map --node 0 && out_has "Memory of node 0" && exits 1 map --node 9 && err_has "node 9 has no memory"
+	exits 0 map --node 0 && out_has "Memory of node 0" && exits 1 map --node 9 &&
+		err_has "node 9 has no memory"
 }
 
 case_map_bad_size_is_the_kernels_line() {
@@ -198,12 +207,15 @@ case_map_ctrl_c_restores() {
 	wait "$child"
 	signalled=$?
 	check "exit code $signalled" [ "$signalled" -eq 130 ] &&
-		check "map_chunk is as before" [ "$(cat "$FRAGBED_DIR/map_chunk")" = "$chunk" ] && err_is_empty
+		check "map_chunk is as before" [ "$(cat "$FRAGBED_DIR/map_chunk")" = "$chunk" ] &&
+		err_is_empty
 }
 
 case_top_prints_screens() {
-	exits 0 top --count 2 --every 0.1 && check "two screens" [ "$(grep -c '^Memory of all nodes' "$tmp/out")" = 2 ] &&
-		check "no codes" nowhere "$(printf '\033')" && out_has "Unusable free memory" && out_has "Held: nothing" &&
+	exits 0 top --count 2 --every 0.1 &&
+		check "two screens" [ "$(grep -c '^Memory of all nodes' "$tmp/out")" = 2 ] &&
+		check "no codes" nowhere "$(printf '\033')" && out_has "Unusable free memory" &&
+		out_has "Held: nothing" &&
 		out_has "Churn: none" && out_has "Keep: none"
 }
 
@@ -224,7 +236,8 @@ case_refusals_are_the_kernels_lines() {
 	refused EINVAL hold set=a type=unmovable order=0 count=1 colour=red &&
 		refused EINVAL hold set=a type=pinned order=0 count=1 &&
 		refused EINVAL hold set=a type=unmovable order=01 count=1 &&
-		refused ENXIO free set=nosuch && refused EINVAL fragment order=99 index=1 unmovable=0 seed=1 &&
+		refused ENXIO free set=nosuch &&
+		refused EINVAL fragment order=99 index=1 unmovable=0 seed=1 &&
 		refused EINVAL churn go && refused E2BIG free "set=$(printf '%0300d' 0)" && nothing_held
 }
 
@@ -238,18 +251,19 @@ case_fragment_and_free() {
 case_churn_starts_and_stops() {
 	exits 0 churn start rate=1000 order=0 unmovable=10 cpus=0 seed=1 limit_kb=4096 &&
 		check "runs" [ "$(fact fragment/churn_status running)" = yes ] &&
-		refused_or_busy && exits 0 top --count 1 && out_has "running yes" &&
+		second_churn_is_busy && exits 0 top --count 1 && out_has "running yes" &&
 		exits 0 churn stop && check "stopped" [ "$(fact fragment/churn_status running)" = no ] &&
 		check "the same figures" inside same_figures fragment/churn_status
 }
 
 # There is no line in the log for each errno.
-refused_or_busy() {
+second_churn_is_busy() {
 	exits 1 churn start rate=1000 order=0 unmovable=10 cpus=0 seed=1 && err_has "(EBUSY)"
 }
 
 case_keep_starts_and_stops() {
-	exits 0 keep start order=3 index=10 unmovable=100 rate=5000 cpus=0 seed=1 && out_has "running" &&
+	exits 0 keep start order=3 index=10 unmovable=100 rate=5000 cpus=0 seed=1 &&
+		out_has "running" &&
 		exits 0 top --count 1 && out_has "index_target 10" && exits 0 keep stop --json && is_json &&
 		check "stopped" [ "$(fact fragment/keep_status running)" = no ] &&
 		check "the same figures" inside same_figures fragment/keep_status && refused EINVAL keep go
@@ -257,29 +271,37 @@ case_keep_starts_and_stops() {
 
 case_compact() {
 	exits 0 compact order=4 type=movable && out_has "compact/last" && out_has " ns " &&
-		check "the same figures" inside same_figures compact/last && exits 0 compact --json && is_json &&
+		check "the same figures" inside same_figures compact/last && exits 0 compact --json &&
+		is_json &&
 		refused EINVAL compact order=99 type=movable
 }
 
 case_mof() {
 	address=$(sed -n '1s/-.*//p' /proc/$$/maps)
-	exits 0 mof $$ "$address" && out_has "decided_by" && check "the same figures" inside same_figures mof &&
+	exits 0 mof $$ "$address" && out_has "decided_by" &&
+		check "the same figures" inside same_figures mof &&
 		refused EFAULT mof $$ 1000
 }
 
 case_spb() {
-	exits 0 spb && out_has "spb/table" && exits 0 spb stats && exits 0 spb check --json && is_json &&
+	exits 0 spb && out_has "spb/table" && exits 0 spb stats && exits 0 spb check --json &&
+		is_json &&
 		exits 0 spb defrag spb=tainted ms=2000 && out_has "spb/defrag" &&
-		exits 0 spb evacuate spb=clean ms=2000 && check "the same figures" inside same_figures spb/evacuate &&
-		refused EINVAL spb taint pages=1 set=x && refused EINVAL spb defrag spb=clean && exits 2 spb table spb=1
+		exits 0 spb evacuate spb=clean ms=2000 &&
+		check "the same figures" inside same_figures spb/evacuate &&
+		refused EINVAL spb taint pages=1 set=x && refused EINVAL spb defrag spb=clean &&
+		exits 2 spb table spb=1
 }
 
 case_spb_taint() {
 	empty=$(awk '$5 == "empty" && $6 == $7 { print $3; exit }' "$FRAGBED_DIR/spb/table")
-	exits 0 spb taint spb="$empty" zone=Normal pages=4 set=t && out_has unmovable && check "held" [ "$(pages_of t)" = 4 ]
+	exits 0 spb taint spb="$empty" zone=Normal pages=4 set=t && out_has unmovable &&
+		check "held" [ "$(pages_of t)" = 4 ]
 }
 
-case_caps() { exits 0 caps && out_has page_size && inside same_figures caps && exits 0 caps --json && is_json; }
+case_caps() {
+	exits 0 caps && out_has page_size && inside same_figures caps && exits 0 caps --json && is_json
+}
 
 case_reset() {
 	exits 0 hold set=a type=unmovable order=0 count=30 && exits 0 reset && nothing_held
@@ -307,8 +329,8 @@ case_keep_while_a_command_runs() {
 }
 
 case_churn_while_a_command_runs() {
-	exits 0 churn start rate=1000 order=0 unmovable=10 cpus=0 seed=1 -- cat "$FRAGBED_DIR/fragment/churn_status" &&
-		out_has "running yes" && check "stopped" [ "$(fact fragment/churn_status running)" = no ]
+	exits 0 churn start rate=1000 order=0 unmovable=10 cpus=0 seed=1 -- \
+		cat "$FRAGBED_DIR/fragment/churn_status" && out_has "running yes" && check "stopped" [ "$(fact fragment/churn_status running)" = no ]
 }
 
 # hold_and_signal SIGNAL: leaves the exit code in $signalled.
@@ -333,16 +355,19 @@ case_killed_hold_gives_back() {
 # --- scenarios and reports ---------------------------------------------------------------
 
 case_run_lists_the_scenarios() {
-	exits 0 run && out_has quick && out_has defrag_cycle && exits 2 run nosuch && exits 1 run quick nonsense
+	exits 0 run && out_has quick && out_has defrag_cycle && exits 2 run nosuch &&
+		exits 1 run quick nonsense
 }
 
 case_run_quick() {
-	exits 0 run quick --out "$tmp/quick" && out_has "KTAP version 1" && check "counted" [ -s "$tmp/quick/counts" ] &&
+	exits 0 run quick --out "$tmp/quick" && out_has "KTAP version 1" &&
+		check "counted" [ -s "$tmp/quick/counts" ] &&
 		check "still loaded" module_loaded
 }
 
 case_run_passes_the_exit_code() {
-	exits 0 hold set=a type=unmovable order=0 count=30 && exits 4 run quick --out "$tmp/quick" && out_has "held already"
+	exits 0 hold set=a type=unmovable order=0 count=30 && exits 4 run quick --out "$tmp/quick" &&
+		out_has "held already"
 }
 
 # It ends by unloading the module, which was there before.
@@ -355,22 +380,27 @@ case_run_scenario_and_report() {
 # --- around it ------------------------------------------------------------------------------
 
 case_help_fits_a_screen() {
-	exits 0 --help && check "lines" [ "$(wc -l <"$tmp/out")" -le 24 ] && exits 2 && exits 2 nonsense &&
+	exits 0 --help && check "lines" [ "$(wc -l <"$tmp/out")" -le 24 ] && exits 2 &&
+		exits 2 nonsense &&
 		err_has "no such command" && exits 0 map --help
 }
 
 case_version() {
-	exits 0 --version && out_has "fragbed $(fact version fragbed), module $(fact version fragbed) is loaded"
+	exits 0 --version &&
+		out_has "fragbed $(fact version fragbed), module $(fact version fragbed) is loaded"
 }
 
 case_found_by_a_symlink() {
-	ln -s "$here/fragbed" "$tmp/fragbed" && "$tmp/fragbed" caps >"$tmp/out" 2>"$tmp/err" && out_has page_size
+	ln -s "$here/fragbed" "$tmp/fragbed" && "$tmp/fragbed" caps >"$tmp/out" 2>"$tmp/err" &&
+		out_has page_size
 }
 
 # completes WORD...: the last one is completed; what is offered is in $tmp/out.
 completes() {
-	bash -c '. "$0"; COMP_WORDS=(fragbed "$@"); COMP_CWORD=$#; _fragbed; printf "%s\n" "${COMPREPLY[@]}"' \
-		"$here/fragbed.bash-completion" "$@" >"$tmp/out" 2>"$tmp/err"
+	bash -c '. "$0"
+		COMP_WORDS=(fragbed "$@") COMP_CWORD=$#
+		_fragbed
+		printf "%s\n" "${COMPREPLY[@]}"' "$here/fragbed.bash-completion" "$@" >"$tmp/out" 2>"$tmp/err"
 	err_is_empty
 }
 
@@ -385,14 +415,14 @@ case_log_is_clean() { log_check; }
 first_cases='not_loaded_says_how_to_load debugfs_not_mounted no_debugfs_in_the_kernel'
 
 cases='
-not_root_says_sudo lockdown_is_explained missing_feature_has_its_reason
-map_tells_of_each_chunk map_notes_a_kernel_without_the_series map_json_is_the_table map_adds_up_small_chunks
+not_root_says_sudo lockdown_is_explained missing_feature_has_its_reason map_tells_of_each_chunk
+map_notes_a_kernel_without_the_series map_json_is_the_table map_adds_up_small_chunks
 map_raw_is_the_knob map_of_one_node map_bad_size_is_the_kernels_line map_to_a_closed_pipe
-map_every_so_many_seconds map_record_and_report map_ctrl_c_restores top_prints_screens top_restores_the_terminal
-hold_and_free refusals_are_the_kernels_lines fragment_and_free churn_starts_and_stops keep_starts_and_stops compact mof spb spb_taint
-caps reset
-hold_while_a_command_runs fragment_while_a_command_runs churn_while_a_command_runs keep_while_a_command_runs terminated_hold_gives_back
-killed_hold_gives_back
+map_every_so_many_seconds map_record_and_report map_ctrl_c_restores top_prints_screens
+top_restores_the_terminal hold_and_free refusals_are_the_kernels_lines fragment_and_free
+churn_starts_and_stops keep_starts_and_stops compact mof spb spb_taint caps reset
+hold_while_a_command_runs fragment_while_a_command_runs churn_while_a_command_runs
+keep_while_a_command_runs terminated_hold_gives_back killed_hold_gives_back
 run_lists_the_scenarios run_quick run_passes_the_exit_code run_scenario_and_report
 help_fits_a_screen version found_by_a_symlink completion log_is_clean'
 
@@ -411,7 +441,8 @@ skip_reason() {
 	killed_hold_gives_back) [ -e "$FRAGBED_DIR/lease" ] || echo "this module has no knob lease" ;;
 	run_scenario_and_report)
 		without drain
-		[ ! -d /sys/devices/system/node/node1 ] || command -v numactl >/dev/null || echo "numactl is missing"
+		[ ! -d /sys/devices/system/node/node1 ] || command -v numactl >/dev/null ||
+			echo "numactl is missing"
 		;;
 	esac
 }

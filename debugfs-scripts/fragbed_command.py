@@ -204,7 +204,8 @@ def spb(argv):
 
 COMMANDS = {"map": fragbed_map.main, "top": fragbed_top.main, "hold": hold, "free": free,
             "fragment": fragment, "churn": churn, "keep": keep, "compact": compact, "spb": spb,
-            "mof": mof, "caps": caps, "reset": reset, "run": fragbed_run.main, "report": report_map.command}
+            "mof": mof, "caps": caps, "reset": reset, "run": fragbed_run.main,
+            "report": report_map.command}
 
 
 # --- start and end -----------------------------------------------------------------------
@@ -228,7 +229,8 @@ def command(argv):
     if argv[0] == "--version":
         return version()
     if argv[0] not in COMMANDS:
-        print(f"fragbed: {argv[0]}: no such command; there are {', '.join(COMMANDS)}", file=sys.stderr)
+        print(f"fragbed: {argv[0]}: no such command; there are {', '.join(COMMANDS)}",
+              file=sys.stderr)
         return 2
     return COMMANDS[argv[0]](argv[1:])
 

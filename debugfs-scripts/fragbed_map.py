@@ -225,8 +225,8 @@ def chunk_rows(look):
 
 def chunk_table(look):
     if len(look["chunks"]) > ROWS_SHOWN:
-        return [f"  {len(look['chunks'])} chunks are too many for a table: --json has a row for each, "
-                "or take a larger --chunk"]
+        return [f"  {len(look['chunks'])} chunks are too many for a table: --json has a row for "
+                "each, or take a larger --chunk"]
     return table(TABLE_HEADER, chunk_rows(look)) + ["  in MiB"]
 
 
@@ -250,8 +250,9 @@ def verdicts(look):
         f"{stuck} MiB that cannot move are in {plural(found['spoiled'], 'chunk')}, "
         f"{found['spoiled_else_whole']} of which could be whole without; packed they would fit "
         f"in {found['fits_in']}.",
-        f"Whole {size} pages to be had: {found['whole_now']} as it is, {found['whole_if_moved']} if what "
-        f"can move were moved away, {found['whole_if_packed']} if the rest were packed as well.",
+        f"Whole {size} pages to be had: {found['whole_now']} as it is, {found['whole_if_moved']} "
+        f"if what can move were moved away, {found['whole_if_packed']} if the rest were packed as "
+        "well.",
     ]
 
 
@@ -344,11 +345,11 @@ def show(look, options, first):
 def parser():
     found = argparse.ArgumentParser(prog="fragbed map")
     found.add_argument("--chunk", type=size_in_kib, metavar="SIZE", default=default_chunk_kib(),
-                       help="of what a letter stands for: a power of two; 1G, on small machines less")
+                       help="what a letter stands for: a power of two; 1G, on small machines less")
     found.add_argument("--node", type=int, metavar="N", help="only this one")
     found.add_argument("--every", type=seconds_of, metavar="SECONDS", help="look again and again")
     found.add_argument("--count", type=count_of, metavar="N", help="end after so many looks")
-    found.add_argument("--record", metavar="DIR", help="keep each look in DIR, for 'fragbed report'")
+    found.add_argument("--record", metavar="DIR", help="keep the looks, for 'fragbed report'")
     form = found.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true")
     form.add_argument("--raw", action="store_true", help="the knob as it is, once")

@@ -9,10 +9,10 @@ import hashlib
 import os
 import subprocess
 import sys
+import textwrap
 
 import fragbed_knobs as knobs
 import fragbed_process
-from report import table
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 LANE = "this-machine"
@@ -64,14 +64,15 @@ def environment(out, choices, force):
     for choice in choices:
         name, is_choice, value = choice.partition("=")
         if not is_choice or not name.isidentifier():
-            raise knobs.Refused(f"fragbed: run: {choice}: a choice is NAME=VALUE, such as SECONDS=5")
+            raise knobs.Refused(f"fragbed: run: {choice}: must be NAME=VALUE, such as SECONDS=5")
         env[f"FRAGBED_JOB_{name.upper()}"] = value
     return env
 
 
 def config_hash():
     """Of the running kernel's configuration, where it is told."""
-    for path, opened in ((f"/boot/config-{os.uname().release}", open), ("/proc/config.gz", gzip.open)):
+    places = ((f"/boot/config-{os.uname().release}", open), ("/proc/config.gz", gzip.open))
+    for path, opened in places:
         try:
             with opened(path, "rb") as file:
                 return hashlib.sha256(file.read()).hexdigest()[:12]
@@ -113,9 +114,11 @@ def run(name, choices, out, force):
 
 
 def listing():
-    rows = [[name, first_sentence(script_of(name))] for name in SCENARIOS]
-    return ["Scenarios; 'fragbed run NAME [CHOICE=VALUE...]', the script tells the choices"] + table(
-        ["name", ""], rows)
+    lines = ["Scenarios, for 'fragbed run NAME [CHOICE=VALUE...]'; each script tells its choices", ""]
+    for name in SCENARIOS:
+        lines += textwrap.wrap(first_sentence(script_of(name)), 96, initial_indent=f"  {name:<14}",
+                               subsequent_indent=" " * 16)
+    return lines
 
 
 def main(argv):

@@ -25,12 +25,16 @@ wants() {
 		say "$2 '$3' gives $knob_errno, wanted $1"
 		return 1
 	}
-	[ "$(log_lines)" -eq $((wants_before + 1)) ] && dmesg | grep 'fragbed: ' | tail -n 1 | grep -qF "$4"
+	[ "$(log_lines)" -eq $((wants_before + 1)) ] &&
+		dmesg | grep 'fragbed: ' | tail -n 1 | grep -qF "$4"
 }
 
 log_lines() { dmesg | grep -c 'fragbed: '; }
-set_pages() { awk -v name="$1" '$1 == name { sum += $6 } END { print sum + 0 }' "$FRAGBED_DIR/hold/sets"; }
 nothing_held() { ! grep -qv '^#' "$FRAGBED_DIR/hold/sets"; }
+
+set_pages() {
+	awk -v name="$1" '$1 == name { sum += $6 } END { print sum + 0 }' "$FRAGBED_DIR/hold/sets"
+}
 
 has_module() { module_loaded || [ -f "${FRAGBED_MODULE:-}" ]; }
 has_room() { [ "$(meminfo MemAvailable)" -gt $(($(meminfo MemTotal) / 4)) ]; }
@@ -50,7 +54,8 @@ unless_missing() {
 # --- what is tried -------------------------------------------------------------
 
 caps_can_be_read() {
-	[ "$(fact caps page_size)" -gt 0 ] && [ -n "$(fact caps hold)" ] && [ -n "$(fact version fragbed)" ]
+	[ "$(fact caps page_size)" -gt 0 ] && [ -n "$(fact caps hold)" ] &&
+		[ -n "$(fact version fragbed)" ]
 }
 
 hold_and_give_back() {
@@ -100,12 +105,14 @@ map_is_the_memory() {
 first_cpu() { sed 's/[-,].*//' /sys/devices/system/cpu/online 2>/dev/null || echo 0; }
 
 churn_two_seconds() {
-	must_knob fragment/churn "start rate=1000 order=0 unmovable=50 cpus=$(first_cpu) seed=1 limit_kb=8192"
+	churn_line="rate=1000 order=0 unmovable=50 cpus=$(first_cpu) seed=1 limit_kb=8192"
+	must_knob fragment/churn "start $churn_line"
 	sleep 2
 	[ "$(fact fragment/churn_status running)" = yes ] || return 1
 	must_knob fragment/churn stop
-	say "churn: $(fact fragment/churn_status allocated) allocated, $(fact fragment/churn_status freed) freed"
-	[ "$(fact fragment/churn_status allocated)" -gt 0 ] &&
+	allocated=$(fact fragment/churn_status allocated)
+	say "churn: $allocated allocated, $(fact fragment/churn_status freed) freed"
+	[ "$allocated" -gt 0 ] &&
 		[ "$(fact fragment/churn_status running)" = no ] &&
 		[ "$(fact fragment/churn_status pages_held)" = 0 ]
 }
@@ -116,13 +123,15 @@ keep_a_second() {
 	target=$(($(fact fragment/result reached_permille) + 10))
 	must_knob fragment/free 1
 	[ "$target" -le 1000 ] || target=1000
-	must_knob fragment/keep "start order=3 index=$target unmovable=100 rate=20000 cpus=$(first_cpu) seed=1"
+	keep_line="order=3 index=$target unmovable=100 rate=20000 cpus=$(first_cpu) seed=1"
+	must_knob fragment/keep "start $keep_line"
 	sleep 1
 	[ "$(fact fragment/keep_status running)" = yes ] || return 1
 	must_knob fragment/keep stop
-	say "keep: index $target wanted, mean $(fact fragment/keep_status index_mean)," \
+	say "keep: index $target wanted, $(fact fragment/keep_status index_now) in the end," \
 		"$(fact fragment/keep_status planted) pages kept in all"
-	[ "$(fact fragment/keep_status looks)" -gt 0 ] && [ "$(fact fragment/keep_status pages_held)" = 0 ]
+	[ "$(fact fragment/keep_status cpu_ns)" -gt 0 ] &&
+		[ "$(fact fragment/keep_status pages_held)" = 0 ]
 }
 
 mof_tells() {

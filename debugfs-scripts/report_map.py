@@ -92,8 +92,8 @@ def build_report(folder):
     whole = meta["chunk_kib"] * 1024 // meta["page_size"]
     numbers = sorted({row["chunk"] for look in looks for row in look["chunks"]})
     found = {"meta": meta,
-             "looks": [{"seconds": look["seconds"], "date": look["date"], "letters": letters_of(look),
-                        **look["summary"]} for look in looks],
+             "looks": [{"seconds": look["seconds"], "date": look["date"],
+                        "letters": letters_of(look), **look["summary"]} for look in looks],
              "chunks": [history(number, looks, whole) for number in numbers]}
     found["verdicts"] = verdicts(found)
     return found
@@ -121,10 +121,10 @@ def verdicts(found):
         f"Spoiled chunks of {size}: {first_and_last(found, 'spoiled')}; wholly free: "
         f"{first_and_last(found, 'free')}; clean: {first_and_last(found, 'clean')}.",
         f"{always} of {len(chunks)} were spoiled all the time, {never} never.",
-        f"What cannot move: {mib(found, min(stuck))} to {mib(found, max(stuck))} MiB; packed, the most "
-        f"would fit in {fragbed_map.plural(max(look['fits_in'] for look in looks), 'chunk')}.",
-        f"Whole {size} pages to be had: {first_and_last(found, 'whole_now')}; if what can move were "
-        f"moved away: {first_and_last(found, 'whole_if_moved')}; the rest packed as well: "
+        f"What cannot move: {mib(found, min(stuck))} to {mib(found, max(stuck))} MiB; packed, the "
+        f"most would fit in {fragbed_map.plural(max(look['fits_in'] for look in looks), 'chunk')}.",
+        f"Whole {size} pages to be had: {first_and_last(found, 'whole_now')}; if what can move "
+        f"were moved away: {first_and_last(found, 'whole_if_moved')}; the rest packed as well: "
         f"{first_and_last(found, 'whole_if_packed')}.",
     ]
 
@@ -136,7 +136,8 @@ def head(found):
     return [f"Memory in chunks of {fragbed_map.size_words(meta['chunk_kib'])}, over time",
             f"fragbed {meta['fragbed']} on Linux {meta['kernel']} ({meta['kernel_build']})",
             f"{meta['memory_kib'] // 1024} MiB, {node}, page {meta['page_size']} bytes; "
-            f"{fragbed_map.plural(len(found['looks']), 'look')} in {seconds:.1f} s from {meta['date']}",
+            f"{fragbed_map.plural(len(found['looks']), 'look')} in {seconds:.1f} s from "
+            f"{meta['date']}",
             *fragbed_map.notes(meta)]
 
 
@@ -154,8 +155,9 @@ CHUNK_HEADER = ["chunk", "node", "was", "spoiled in", "cannot move, MiB: first",
 
 
 def look_rows(found):
-    return [[f"{look['seconds']:.1f}", look["free"], look["clean"], look["spoiled"], look["reserved"],
-             mib(found, look["stuck_pages"]), look["fits_in"]] for look in evenly(found["looks"], ROWS_SHOWN)]
+    return [[f"{look['seconds']:.1f}", look["free"], look["clean"], look["spoiled"],
+             look["reserved"], mib(found, look["stuck_pages"]), look["fits_in"]]
+            for look in evenly(found["looks"], ROWS_SHOWN)]
 
 
 def chunk_rows(found):
@@ -202,7 +204,8 @@ def heat_map(found):
     tall = min(max(len(chunks) * 16, 96), 720)
     return (f'<div class="heat">{chunk_labels(found)}'
             f'<svg viewBox="0 0 {columns} {len(chunks)}" preserveAspectRatio="none" role="img" '
-            f'aria-label="{label}" style="height: {tall}px">{drawn}</svg>{time_labels(found)}</div>')
+            f'aria-label="{label}" style="height: {tall}px">{drawn}</svg>'
+            f'{time_labels(found)}</div>')
 
 
 def labels(kind, texts):
@@ -262,5 +265,5 @@ def command(argv):
         return report.main([options.folder] + ["--json"] * options.json)
     if os.path.exists(os.path.join(options.folder, "states")):
         return report_defrag.main([options.folder])
-    raise Refused(f"fragbed: report: {options.folder} is no recorded folder: 'fragbed map --record' "
-                  "leaves one, so do the scenarios scenario and defrag_cycle")
+    raise Refused(f"fragbed: report: {options.folder} is no recorded folder: 'fragbed map "
+                  "--record' leaves one, so do the scenarios scenario and defrag_cycle")
