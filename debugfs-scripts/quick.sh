@@ -130,7 +130,8 @@ keep_a_second() {
 	must_knob fragment/keep stop
 	say "keep: index $target wanted, $(fact fragment/keep_status index_now) in the end," \
 		"$(fact fragment/keep_status planted) pages kept in all"
-	[ "$(fact fragment/keep_status cpu_ns)" -gt 0 ] &&
+	# Looks count from when the target was reached.
+	[ $(($(fact fragment/keep_status planted) + $(fact fragment/keep_status looks))) -gt 0 ] &&
 		[ "$(fact fragment/keep_status pages_held)" = 0 ]
 }
 
