@@ -11,6 +11,7 @@
 #include <linux/bits.h>
 #include <linux/debugfs.h>
 #include <linux/fs.h>
+#include <linux/hugetlb.h>
 #include <linux/kernel.h>
 #include <linux/log2.h>
 #include <linux/memory_hotplug.h>
@@ -81,6 +82,16 @@ static unsigned long count_buddy(struct map_row *row, struct page *page,
 	return pages;
 }
 
+/*
+ * Of a user or the page cache. Pages on their way to the LRU and those of hugetlb
+ * are on none; in slabs the field that tells anonymous memory means something else.
+ */
+static bool is_movable(struct page *page)
+{
+	return PageLRU(page) || PageHuge(page) ||
+	       (!PageSlab(page) && PageAnon(page));
+}
+
 /* Count what starts at @pfn; returns the pages it covers. */
 static unsigned long count_pfn(struct map_row *row, unsigned long pfn,
 			       int *label)
@@ -104,7 +115,7 @@ static unsigned long count_pfn(struct map_row *row, unsigned long pfn,
 		return count_buddy(row, page, row->end - pfn);
 	if (PageReserved(page))
 		row->reserved++;
-	else if (PageLRU(page))
+	else if (is_movable(page))
 		row->movable++;
 	else if (*label == FRAGBED_RECLAIMABLE)
 		row->reclaimable++;

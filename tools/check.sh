@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# check.sh: shellcheck, checkpatch, sparse, Python syntax, licence lines, and nothing
-# in the files that belongs to one machine.
+# check.sh: shellcheck, checkpatch, sparse, Python syntax, the man page, licence lines, and
+# nothing in the files that belongs to one machine.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -27,11 +27,22 @@ existing() {
 	done
 }
 
-is_shell() {
+first_line() {
 	local first=''
 	IFS= read -r first <"$1" || :
-	case $1:$first in
-	*.sh:* | *:'#!/bin/sh'* | *:'#!/bin/bash'*) return 0 ;;
+	printf '%s\n' "$first"
+}
+
+is_shell() {
+	case $1:$(first_line "$1") in
+	*.sh:* | *.bash-completion:* | *:'#!/bin/sh'* | *:'#!/bin/bash'*) return 0 ;;
+	esac
+	return 1
+}
+
+is_python() {
+	case $1:$(first_line "$1") in
+	*.py:* | *:'#!/usr/bin/env python3'*) return 0 ;;
 	esac
 	return 1
 }
@@ -94,8 +105,11 @@ check_file() {
 	if is_shell "$file"; then
 		row "shellcheck $file" shellcheck -x --source-path=SCRIPTDIR "$file"
 	fi
+	if is_python "$file"; then
+		row "python $file" python_syntax "$file"
+	fi
 	case $file in
-	*.py) row "python $file" python_syntax "$file" ;;
+	*.[1-8]) row "man page $file" mandoc -T lint -W warning "$file" ;;
 	*/trace/events/*.h) row "checkpatch $file" checkpatch_trace "$file" ;;
 	*.[ch]) row "checkpatch $file" checkpatch --file "$file" ;;
 	*.patch) row "checkpatch $file" checkpatch_patch "$file" ;;

@@ -14,7 +14,7 @@ QEMU_PACKAGES=(qemu-system-x86 libelf-dev libssl-dev btrfs-progs)
 # What draws the charts of the experiment.
 REPORT_PACKAGES=(python3-matplotlib)
 # What only "make check" needs.
-CHECK_PACKAGES=(git perl shellcheck codespell sparse dpkg-dev)
+CHECK_PACKAGES=(git perl shellcheck codespell sparse dpkg-dev mandoc)
 
 # One line for each package that is not fully installed.
 missing_packages() {

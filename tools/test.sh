@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# test.sh: what "make test" does: the suites, the knobs of fragbed.ko, nodes, the
-# quick tests of the runner, in all lanes of UML or, with LANE=x86_64, in QEMU,
+# test.sh: what "make test" does: the suites, the knobs of fragbed.ko, the command, nodes,
+# the quick tests of the runner, in all lanes of UML or, with LANE=x86_64, in QEMU,
 # where some more can be had. The parts run two at a time; all of them run,
 # whatever the others said; the last line adds them up.
 set -euo pipefail
@@ -20,6 +20,8 @@ parts() {
 		2 knobs-uml       script knobs uml
 		2 knobs-uml-spb   script knobs uml-spb -- spb
 		2 soak-uml-spb    script soak uml-spb
+		1 command-uml-spb script command uml-spb
+		2 command-uml     script command uml -- stock
 		2 harness-quick   harness --quick
 	END
 	x86_64) cat <<-'END' ;;
