@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Plain atomic allocations of order 0 to 3 while little memory is free, in a guest. The
+# Plain atomic allocations of order 0 to 3 while little memory is free. The
 # steps and their sizes follow from the seed alone, so that run-atomic.sh can lay two
 # kernels side by side: $FRAGBED_OUT/steps has a line "step order count ok|fail" each.
 #

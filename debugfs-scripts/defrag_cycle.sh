@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Superpageblocks through all that happens to them, in a guest, round by round: filled
+# Superpageblocks through all that happens to them, round by round: filled
 # with what can move, some tainted by choice, a load that cannot move, defragmentation
 # on demand, what cannot move given back, the clean ones evacuated.
 #

@@ -16,7 +16,8 @@ import fragbed_process
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 LANE = "this-machine"
-SCENARIOS = ("quick", "scenario", "soak", "press", "defrag_cycle", "mix", "atomic")
+SCENARIOS = ("quick", "scenario", "soak", "press", "defrag_cycle", "mix", "atomic",
+             "beside")
 
 
 def script_of(name):

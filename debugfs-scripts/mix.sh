@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs mix_memory.py in a guest and leaves what it counted in $FRAGBED_OUT/mix.json.
+# Runs mix_memory.py and leaves what it counted in $FRAGBED_OUT/mix.json.
 # With superpageblocks the kernel's records are compared with its pages, too.
 #
 # Choices: FRAGBED_JOB_ROUNDS=6 FRAGBED_JOB_SEED=1 FRAGBED_JOB_CHUNK_KB=16384

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs press_memory.py in a guest and leaves what it counted in $FRAGBED_OUT/press.json:
+# Runs press_memory.py and leaves what it counted in $FRAGBED_OUT/press.json:
 # a steady load that cannot move while memory is nearly full. No superpageblock may be
 # tainted as long as a tainted one has something to move out.
 #

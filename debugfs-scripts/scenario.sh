@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The main job, inside a guest: fragment node 0 to a chosen degree, prove the
+# Fragment node 0 to a chosen degree, prove the
 # degree, compact directly in several ways, prove that all came back. Leaves
 # raw snapshots in $FRAGBED_OUT/raw for report.py, makes no verdict itself.
 #

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# A soak for superpageblocks, in a guest: while memory is nearly full there are churn,
+# A soak for superpageblocks: while memory is nearly full there are churn,
 # holds, files, compaction, defragmentation, evacuation and tainting by choice, and every
 # few seconds the kernel's records are compared with its pages.
 #

@@ -334,6 +334,7 @@ static int start_churn(const struct churn_plan *asked)
 	mutex_lock(&churn_lock);
 	if (threads) {
 		mutex_unlock(&churn_lock);
+		pr_warn("%s: already running, write stop first\n", CHURN_KNOB);
 		return -EBUSY;
 	}
 	plan = *asked;

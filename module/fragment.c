@@ -219,12 +219,16 @@ int fragbed_fragment_run(char *line)
 int fragbed_fragment_free(char *line)
 {
 	struct fragbed_pattern all = { .every = 1 };
+	int ret;
 
 	if (strcmp(line, "1")) {
 		pr_warn("fragment/free: %s: must be 1\n", line);
 		return -EINVAL;
 	}
-	return fragbed_sets_free(FRAGBED_FRAGMENT_SET, &all);
+	ret = fragbed_sets_free(FRAGBED_FRAGMENT_SET, &all);
+	if (ret)
+		pr_warn("fragment/free: nothing is fragmented\n");
+	return ret;
 }
 
 static const char *result_word(const struct fragment_result *r)
