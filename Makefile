@@ -85,10 +85,13 @@ print-tree:
 print-kernel:
 	@$(tools)/build.sh uml
 
-# O keeps the build out of this folder; kernels before 6.13 do not know MO and
-# build here.
+# O keeps the build out of this folder: the source goes there, since kernels before
+# 6.13 build a module nowhere else than where its source is.
+# It would take our O for its own.
+modules: MAKEOVERRIDES := $(filter-out O=%,$(MAKEOVERRIDES))
 modules:
-	$(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(O),MO=$(abspath $(O))) $(if $(LLVM),LLVM=$(LLVM)) modules
+	$(if $(O),mkdir -p '$(abspath $(O))' && cp -u --parents dkms.conf Kbuild module/*.[ch] '$(abspath $(O))')
+	$(MAKE) -C $(KDIR) M=$(if $(O),$(abspath $(O)),$(CURDIR)) $(if $(LLVM),LLVM=$(LLVM)) modules
 
 clean:
 	rm -rf build
