@@ -38,7 +38,7 @@ keep_tight() {
 	done
 	while [ "$(free_pages)" -gt $((target + slack)) ] && [ $tries -lt 1000 ]; do
 		spare=$(($(free_pages) - target))
-		knob hold/alloc "set=fill type=movable order=0 count=$((spare > 8192 ? 8192 : spare))" || return 1
+		knob hold/alloc "set=fill type=movable order=0 count=$((spare > 8192 ? 8192 : spare)) $force" || return 1
 		tries=$((tries + 1))
 	done
 	[ "$(free_pages)" -ge $((target - slack)) ]
@@ -48,8 +48,8 @@ keep_tight() {
 mix() {
 	number=0
 	while [ $number -lt 8 ]; do
-		must_knob hold/alloc "set=base type=unmovable order=0 count=1024"
-		must_knob hold/alloc "set=fill type=movable order=0 count=8192"
+		must_knob hold/alloc "set=base type=unmovable order=0 count=1024 $force"
+		must_knob hold/alloc "set=fill type=movable order=0 count=8192 $force"
 		number=$((number + 1))
 	done
 	must_knob hold/free "set=base random=300 seed=$seed"
@@ -71,7 +71,7 @@ step() {
 	*" $name "*) must_knob hold/free "set=$name" ;;
 	*) held="$held$name " ;;
 	esac
-	if knob hold/alloc "set=$name type=unmovable order=$order count=$count gfp=atomic"; then
+	if knob hold/alloc "set=$name type=unmovable order=$order count=$count gfp=atomic $force"; then
 		echo "$1 $order $count ok" >>"$out/steps"
 		return 0
 	fi

@@ -70,7 +70,7 @@ ask() {
 fill() {
 	begin_step fill
 	for count in 4096 256; do
-		while knob hold/alloc "set=fill type=movable order=0 count=$count"; do :; done
+		while knob hold/alloc "set=fill type=movable order=0 count=$count $force"; do :; done
 	done
 	dice 1000000
 	must_knob hold/free "set=fill random=$((1000 - level)) seed=$dice"
@@ -121,7 +121,7 @@ load() {
 	number=0
 	while [ $number -lt 12 ]; do
 		number=$((number + 1))
-		must_knob hold/alloc "set=load type=unmovable order=0 count=1024"
+		must_knob hold/alloc "set=load type=unmovable order=0 count=1024 $force"
 	done
 	tries=0
 	until has_run || [ $tries -ge 50 ]; do

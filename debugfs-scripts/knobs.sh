@@ -130,6 +130,8 @@ hold/alloc|set=x type=unmovable order=0 count=1 node=1000000|ENXIO|node=1000000:
 hold/alloc|set=x type=unmovable order=0 count=1 node=-1|EINVAL|node=-1:
 hold/alloc|set=x type=unmovable order=0 count=1 gfp=later|EINVAL|gfp=later: must be one of kernel, atomic
 hold/alloc|set=x type=movable order=0 count=1 gfp=atomic|EINVAL|gfp=atomic: must be kernel
+hold/alloc|set=x type=unmovable order=0 count=1 force=2|EINVAL|force=2: must be a decimal number from 0 to 1
+hold/alloc|set=x type=unmovable order=0 count=1 force=yes|EINVAL|force=yes:
 hold/alloc||EINVAL|the line is empty
 hold/free|set=nosuch|ENXIO|set=nosuch: no such set
 hold/free|set=keep every=0|EINVAL|every=0:
@@ -145,6 +147,7 @@ fragment/run|order=4 index=500 unmovable=101 seed=1|EINVAL|unmovable=101:
 fragment/run|order=4 index=500 unmovable=0 seed=-1|EINVAL|seed=-1:
 fragment/run|order=4 index=500 unmovable=0|EINVAL|seed: missing
 fragment/run|order=4 index=500 unmovable=0 seed=1 node=77|ENXIO|node=77:
+fragment/run|order=4 index=500 unmovable=0 seed=1 force=2|EINVAL|force=2:
 fragment/free|2|EINVAL|2: must be 1
 fragment/churn|go|EINVAL|go: must be start
 fragment/churn|stop now|EINVAL|stop: must be start
@@ -153,6 +156,23 @@ fragment/churn|start rate=10 order=0 unmovable=0 cpus=zero seed=1|EINVAL|cpus=ze
 fragment/churn|start rate=10 order=0 unmovable=0 cpus=900 seed=1|E|cpus=900:
 fragment/churn|start rate=10 order=4 unmovable=0 cpus=0 seed=1 limit_kb=64|EINVAL|limit_kb=64:
 fragment/churn|start rate=10 order=0 unmovable=0 seed=1|EINVAL|cpus: missing
+fragment/churn|start rate=10 order=0 unmovable=0 cpus=0 seed=1 force=2|EINVAL|force=2:
+fragment/keep|go|EINVAL|go: must be start
+fragment/keep|stop now|EINVAL|stop: must be start
+fragment/keep|start|EINVAL|order: missing
+fragment/keep|start order=0 index=500 unmovable=0 rate=10 cpus=0 seed=1|EINVAL|order=0:
+fragment/keep|start order=99 index=500 unmovable=0 rate=10 cpus=0 seed=1|EINVAL|order=99:
+fragment/keep|start order=4 index=0 unmovable=0 rate=10 cpus=0 seed=1|EINVAL|index=0:
+fragment/keep|start order=4 index=1001 unmovable=0 rate=10 cpus=0 seed=1|EINVAL|index=1001:
+fragment/keep|start order=4 index=500 unmovable=101 rate=10 cpus=0 seed=1|EINVAL|unmovable=101:
+fragment/keep|start order=4 index=500 unmovable=0 rate=0 cpus=0 seed=1|EINVAL|rate=0:
+fragment/keep|start order=4 index=500 unmovable=0 rate=100000001 cpus=0 seed=1|EINVAL|rate=100000001:
+fragment/keep|start order=4 index=500 unmovable=0 rate=10 cpus=zero seed=1|EINVAL|cpus=zero:
+fragment/keep|start order=4 index=500 unmovable=0 rate=10 cpus=900 seed=1|E|cpus=900:
+fragment/keep|start order=4 index=500 unmovable=0 rate=10 cpus=0 seed=1 node=9|ENXIO|node=9:
+fragment/keep|start order=4 index=500 unmovable=0 rate=10 cpus=0 seed=1 nice=20|EINVAL|nice=20:
+fragment/keep|start order=4 index=500 unmovable=0 rate=10 cpus=0 seed=1 nice=-1|EINVAL|nice=-1:
+fragment/keep|start order=4 index=500 unmovable=0 rate=10 cpus=0 seed=1 force=2|EINVAL|force=2:
 compact/run|order=99 type=movable|EINVAL|order=99:
 compact/run|order=1 type=movable prio=later|EINVAL|prio=later:
 compact/run|order=1 type=movable nofragment=maybe|EINVAL|nofragment=maybe:
@@ -236,10 +256,10 @@ run_bad_rows() {
 	while IFS='|' read -r bad_knob bad_line bad_errno bad_log <&3; do
 		[ -n "$bad_knob" ] || continue
 		case $bad_knob in
-		compact/*) have_feature compact || {
-			skip "$bad_knob '$bad_line'" "$(fact caps compact)"
+		compact/*) case $bad_line in *prio=* | *nofragment=*) have_feature compact_direct || {
+			skip "$bad_knob '$bad_line'" "$(fact caps compact_direct)"
 			continue
-		} ;;
+		} ;; esac ;;
 		esac
 		expect "bad input: $bad_knob '$bad_line' is $bad_errno" \
 			bad_row "$bad_knob" "$bad_line" "$bad_errno" "$bad_log"
@@ -286,13 +306,13 @@ case_caps_agree_with_the_kernel() {
 mode() { find "$FRAGBED_DIR/$1" -perm "$2" | grep -q .; }
 
 case_modes_say_verb_tunable_or_fact() {
-	for knob in hold/alloc hold/free fragment/run fragment/free fragment/churn compact/run spb/taint reset; do
+	for knob in hold/alloc hold/free fragment/run fragment/free fragment/churn fragment/keep compact/run spb/taint lease reset; do
 		check "$knob is a verb" mode "$knob" 0200 || return 1
 	done
 	for knob in mof spb/defrag spb/evacuate; do
 		check "$knob is a verb with an answer" mode "$knob" 0600 || return 1
 	done
-	for knob in version caps hold/sets fragment/index fragment/result fragment/churn_status compact/last map; do
+	for knob in version caps hold/sets fragment/index fragment/result fragment/churn_status fragment/keep_status compact/last map; do
 		check "$knob is a fact" mode "$knob" 0444 || return 1
 	done
 	check "map_chunk is a tunable" mode map_chunk 0600
@@ -374,11 +394,37 @@ case_hold_enomem_gives_all_back() {
 	wants ENOMEM hold/alloc "set=big type=unmovable order=$hold_order count=$all" &&
 		check "no set" [ "$(set_pages big)" = 0 ] &&
 		check "all back" near "$(free_pages)" "$hold_before" "$noise" &&
-		check "the log says why" eval 'last_line | grep -q "above the watermarks"'
+		check "the log says why" eval 'last_line | grep -q "keep a tenth of it free; force=1 goes down"' &&
+		wants ENOMEM hold/alloc "set=big type=unmovable order=$hold_order count=$all force=1" &&
+		check "the log says why" eval 'last_line | grep -q "above its watermarks"'
+}
+
+managed_pages() { awk '$1 == "managed" { sum += $2 } END { print sum }' /proc/zoneinfo; }
+
+# What a node keeps differs by zone: a tenth at least, or a little above its watermarks.
+case_holds_leave_a_tenth() {
+	tenth=$(($(managed_pages) / 10))
+	while knob hold/alloc "set=full type=unmovable order=6 count=16"; do :; done
+	check "ended with $knob_errno" [ "$knob_errno" = ENOMEM ] &&
+		check "free $(free_pages), a tenth is $tenth" [ "$(free_pages)" -ge $((tenth - noise)) ] &&
+		check "not much more" [ "$(free_pages)" -le $((tenth + tenth / 2 + 1024)) ] &&
+		ok_knob hold/alloc "set=more type=unmovable order=6 count=16 force=1" &&
+		wants ENOMEM hold/alloc "set=m type=movable order=0 count=1024" &&
+		ok_knob hold/alloc "set=m type=movable order=0 count=1024 force=1"
+}
+
+case_fragment_leaves_a_tenth() {
+	while knob hold/alloc "set=full type=unmovable order=6 count=16"; do :; done
+	ok_knob hold/alloc "set=more type=unmovable order=6 count=16 force=1" || return 1
+	fragment_held=$(sets_listed)
+	wants ENOMEM fragment/run "order=6 index=1000 unmovable=50 seed=1" &&
+		check "the log says why" eval 'last_line | grep -q "keep a tenth of it free; force=1 goes down"' &&
+		check "nothing was kept" [ "$(sets_listed)" = "$fragment_held" ] &&
+		ok_knob fragment/run "order=6 index=100 unmovable=50 seed=1 force=1"
 }
 
 case_holds_stop_above_the_watermarks() {
-	while knob hold/alloc "set=full type=unmovable order=6 count=16"; do :; done
+	while knob hold/alloc "set=full type=unmovable order=6 count=16 force=1"; do :; done
 	check "ended with $knob_errno" [ "$knob_errno" = ENOMEM ] || return 1
 	high=$(awk '$1 == "high" { sum += $2 } END { print sum }' /proc/zoneinfo)
 	full_free=$(free_pages)
@@ -458,11 +504,12 @@ case_fragment_free_gives_back() {
 
 case_fragment_enospc_keeps_what_it_has() {
 	# Little to spare, in whole free blocks: too few pages to break them all.
-	while knob hold/alloc "set=full type=unmovable order=6 count=4"; do :; done
+	while knob hold/alloc "set=full type=unmovable order=6 count=4 force=1"; do :; done
 	ok_knob hold/free "set=full every=6" || return 1
-	ok_knob hold/alloc "set=rest type=unmovable order=0 count=100" || return 1
-	while knob hold/alloc "set=rest type=unmovable order=0 count=50"; do :; done
-	wants ENOSPC fragment/run "order=1 index=1000 unmovable=100 seed=1" &&
+	ok_knob hold/alloc "set=rest type=unmovable order=0 count=100 force=1" || return 1
+	while knob hold/alloc "set=rest type=unmovable order=0 count=50 force=1"; do :; done
+	ok_knob hold/free "set=full every=128" || return 1
+	wants ENOSPC fragment/run "order=1 index=1000 unmovable=100 seed=1 force=1" &&
 		check "status" [ "$(fact fragment/result status)" = short ] &&
 		check "short of it" [ "$(fact fragment/result reached_permille)" -lt 1000 ] &&
 		check "set is there" grep -q '^fragment ' "$FRAGBED_DIR/hold/sets"
@@ -542,6 +589,125 @@ case_churn_stop_twice_is_fine() {
 	ok_knob fragment/churn stop && ok_knob fragment/churn stop
 }
 
+# --- keep ------------------------------------------------------------------------
+
+keep_line='start order=4 index=800 unmovable=30 rate=300000 cpus=0 seed=1'
+
+keep() { fact fragment/keep_status "$1"; }
+
+# Its thread has the lowest priority: who waits for it must sleep.
+wait_for_keep() {
+	keep_tries=0
+	until "$@"; do
+		keep_tries=$((keep_tries + 1))
+		check "$* in time, now at $(keep index_now)" [ "$keep_tries" -lt 100 ] || return 1
+		sleep 0.1
+	done
+}
+
+keep_reached() { [ "$(keep reached)" = yes ]; }
+keep_at_target() { [ "$(keep index_now)" -ge 780 ]; }
+keep_below() { [ "$(keep index_min)" -lt 780 ]; }
+
+case_keep_holds_the_target() {
+	keep_before=$(free_pages)
+	# What is on a per-cpu list is in no free area, and they take up to an eighth of memory.
+	setting /proc/sys/vm/percpu_pagelist_high_fraction 1000
+	ok_knob fragment/keep "$keep_line" && wait_for_keep keep_reached || return 1
+	sleep 1
+	check "runs" [ "$(keep running)" = yes ] &&
+		check "at $(keep index_now)" near "$(keep index_now)" 800 20 &&
+		check "mean $(keep index_mean)" near "$(keep index_mean)" 800 20 &&
+		check "never below $(keep index_min)" [ "$(keep index_min)" -ge 780 ] &&
+		check "moves about" [ "$(keep unplanted)" -gt 0 ] &&
+		check "tells its cost" [ "$(keep cpu_ns)" -gt 0 ] &&
+		check "holds $(keep pages_held)" [ "$(keep pages_held)" -gt 0 ] &&
+		ok_knob fragment/keep stop && check "stopped" [ "$(keep running)" = no ] &&
+		check "holds nothing" [ "$(keep pages_held)" = 0 ] &&
+		check "the figures stay" [ "$(keep looks)" -gt 10 ] &&
+		check "all back" near "$(free_pages)" "$keep_before" "$noise"
+}
+
+# Others give back whole chunks: what was kept is then too little.
+case_keep_follows_what_others_do() {
+	ok_knob hold/alloc "set=u type=unmovable order=6 count=$(($(free_pages) / 2 >> 6))" &&
+		ok_knob fragment/keep "$keep_line" && wait_for_keep keep_reached || return 1
+	kept=$(keep pages_held)
+	ok_knob hold/free set=u && wait_for_keep keep_below && wait_for_keep keep_at_target &&
+		check "by keeping more than $kept" [ "$(keep pages_held)" -gt "$kept" ]
+}
+
+case_keep_stays_within_its_rate() {
+	ok_knob fragment/keep "start order=4 index=1000 unmovable=100 rate=20000 cpus=0 seed=1" || return 1
+	sleep 2
+	check "rate $(keep rate_achieved)" near "$(keep rate_achieved)" 19000 4000
+}
+
+case_keep_is_bound_and_nice() {
+	ok_knob fragment/keep "$keep_line nice=7" || return 1
+	found=no
+	for comm in /proc/[0-9]*/comm; do
+		read -r name <"$comm" || continue
+		[ "$name" = fragbed_keep ] || continue
+		found=yes
+		check "CPU" grep -q '^Cpus_allowed_list:[[:space:]]*0$' "${comm%comm}status" &&
+			check "nice" [ "$(cut -d' ' -f19 "${comm%comm}stat")" = 7 ] || return 1
+	done
+	check "its thread" [ "$found" = yes ]
+}
+
+case_keep_twice_is_ebusy() {
+	ok_knob fragment/keep "$keep_line" && wants EBUSY fragment/keep "$keep_line" &&
+		ok_knob fragment/keep stop && ok_knob fragment/keep stop
+}
+
+# --- leases, suspend ---------------------------------------------------------------
+
+# Runs a script of someone who holds a lease, until it is killed.
+begin_lease() {
+	busybox sh -c 'exec 5>"$1/lease"
+		echo "set=l type=unmovable order=3 count=200" >"$1/hold/alloc"
+		echo "$2" >"$1/fragment/keep"
+		: >"$3"
+		while :; do busybox sleep 1 5>&-; done' lease "$FRAGBED_DIR" "$keep_line" "$tmp/leased" &
+	holder=$!
+	wait_for [ -e "$tmp/leased" ]
+}
+
+case_lease_of_a_killed_script() {
+	rm -f "$tmp/leased"
+	lease_before=$(free_pages)
+	begin_lease && check "held" [ "$(set_pages l)" = 1600 ] && check "keeps" [ "$(keep running)" = yes ] || return 1
+	kill -KILL "$holder"
+	wait "$holder" 2>/dev/null
+	check "nothing held" [ "$(sets_listed)" = 0 ] && check "no keeping" [ "$(keep running)" = no ] &&
+		check "all back" near "$(free_pages)" "$lease_before" "$noise"
+}
+
+case_lease_ends_with_the_last_holder() {
+	exec 5>"$FRAGBED_DIR/lease" 6>"$FRAGBED_DIR/lease"
+	ok_knob hold/alloc "set=l type=movable order=0 count=500"
+	lease_result=$?
+	exec 5>&-
+	check "still held" [ "$(set_pages l)" = 500 ] || lease_result=1
+	exec 6>&-
+	check "given back" [ "$(sets_listed)" = 0 ] && [ "$lease_result" -eq 0 ]
+}
+
+case_lease_takes_no_line() { wants EINVAL lease 1; }
+
+# The kernel's own rehearsal: all is prepared, the tasks are frozen, and woken again.
+case_suspend_gives_all_back() {
+	suspend_before=$(free_pages)
+	ok_knob hold/alloc "set=u type=unmovable order=3 count=100" && ok_knob fragment/keep "$keep_line" &&
+		ok_knob fragment/churn "$churn_line" && setting /sys/power/pm_test freezer || return 1
+	check "suspend" eval 'echo freeze >/sys/power/state' &&
+		check "nothing held" [ "$(sets_listed)" = 0 ] && check "no keeping" [ "$(keep running)" = no ] &&
+		check "no churn" [ "$(fact fragment/churn_status running)" = no ] &&
+		check "said so" eval 'dmesg | grep -q "fragbed: the machine goes to sleep"' &&
+		check "all back" near "$(free_pages)" "$suspend_before" "$noise"
+}
+
 # --- compact -----------------------------------------------------------------------
 
 case_compact_reports() {
@@ -557,19 +723,42 @@ case_compact_reports() {
 		check "moved" [ "$(fact compact/last delta_pgmigrate_success)" -gt 0 ]
 }
 
-# The module as it is built for a kernel without our series.
-case_compact_without_core_is_eopnotsupp() {
-	unload_module || return 1
-	insmod "${FRAGBED_MODULE%.ko}-stock.ko" || return 1
-	check "caps say no" eval '! have_feature compact' &&
-		check "and why" [ "$(fact caps compact)" = "no kernel built without CONFIG_FRAGBED" ] &&
-		wants EOPNOTSUPP compact/run "order=1 type=movable" &&
+# What the counters tell must fit what became of it. Only what the module itself does can
+# be told for sure: another may compact at the same time.
+compact_by_allocation() {
+	ok_knob compact/run "order=1 type=movable" &&
+		check "method" [ "$(fact compact/last method)" = allocation ] &&
+		check "there was one" [ "$(fact compact/last result_name)" = no_need ] || return 1
+	ok_knob fragment/run "order=6 index=1000 unmovable=0 seed=1 force=1" || return 1
+	compact_tries=0
+	until ok_knob compact/run "order=9 type=movable" && [ "$(fact compact/last result_name)" = success ]; do
+		compact_tries=$((compact_tries + 1))
+		check "compacted, the last was $(fact compact/last result_name)" [ "$compact_tries" -lt 20 ] || return 1
+	done
+	check "served" [ "$(fact compact/last got_page)" = 1 ] &&
+		check "counted" [ "$(fact compact/last delta_compact_stall)" -gt 0 ] &&
+		check "moved" [ "$(fact compact/last delta_pgmigrate_success)" -gt 0 ] &&
+		wants EINVAL compact/run "order=0 type=movable" &&
+		wants EOPNOTSUPP compact/run "order=9 type=movable prio=async" &&
+		check "says why" eval 'last_line | grep -q "prio=async: leave it out, only a kernel with CONFIG_FRAGBED"' &&
+		wants EOPNOTSUPP compact/run "order=9 type=movable nofragment=on"
+}
+
+# What a kernel without our series cannot do, and that caps say so.
+lacks_the_core() {
+	check "caps say no" eval '! have_feature compact_direct' &&
+		check "and why" [ "$(fact caps compact_direct)" = "no kernel built without CONFIG_FRAGBED" ] &&
 		wants EOPNOTSUPP spb/defrag "spb=all" &&
 		wants EOPNOTSUPP spb/evacuate "spb=all" &&
 		wants EOPNOTSUPP spb/taint "spb=1 pages=1 set=x" &&
-		check "compact/last refuses" eval '! cat "$FRAGBED_DIR/compact/last" 2>/dev/null' &&
-		ok_knob hold/alloc "set=u type=unmovable order=3 count=10" &&
-		ok_knob fragment/run "order=4 index=300 unmovable=50 seed=1"
+		ok_knob hold/alloc "set=u type=unmovable order=3 count=10" && ok_knob hold/free set=u
+}
+
+# The module as it is built for a kernel without our series.
+case_stock_module() {
+	unload_module || return 1
+	insmod "${FRAGBED_MODULE%.ko}-stock.ko" || return 1
+	lacks_the_core && compact_by_allocation
 	result=$?
 	unload_module && insmod "$FRAGBED_MODULE" && return "$result"
 }
@@ -633,7 +822,8 @@ unload_and_compare() {
 
 case_unload_during_churn() {
 	unload_before=$(free_pages)
-	ok_knob fragment/churn "start rate=1000000 order=2 unmovable=50 cpus=0-$(($(nproc) - 1)) seed=1" || return 1
+	ok_knob fragment/churn "start rate=1000000 order=2 unmovable=50 cpus=0-$(($(nproc) - 1)) seed=1" &&
+		ok_knob fragment/keep "$keep_line" || return 1
 	sleep 0.5
 	check "holds some" [ "$(fact fragment/churn_status pages_held)" -gt 0 ] &&
 		unload_and_compare "$unload_before"
@@ -651,7 +841,7 @@ case_unload_with_holds() {
 case_oom_gives_all_back() {
 	ok_knob hold/alloc "set=u type=unmovable order=3 count=100" &&
 		ok_knob hold/alloc "set=m type=movable order=0 count=1000" &&
-		ok_knob fragment/churn "$churn_line" || return 1
+		ok_knob fragment/churn "$churn_line" && ok_knob fragment/keep "$keep_line" || return 1
 	# The kernel's test trigger kills someone in any case: offer a victim.
 	sleep 1000 &
 	victim=$!
@@ -666,6 +856,8 @@ case_oom_gives_all_back() {
 	check "no set left" [ "$(sets_listed)" = 0 ] &&
 		check "churn yielded" [ "$(fact fragment/churn_status yielded)" = yes ] &&
 		check "churn holds nothing" [ "$(fact fragment/churn_status pages_held)" = 0 ] &&
+		check "keeping yielded" [ "$(keep yielded)" = yes ] &&
+		check "keeping holds nothing" [ "$(keep pages_held)" = 0 ] &&
 		check "said so" eval 'dmesg | grep -q "fragbed: out of memory: gave back"'
 }
 
@@ -673,7 +865,8 @@ case_reset_frees_everything() {
 	reset_before=$(free_pages)
 	ok_knob hold/alloc "set=u type=unmovable order=3 count=100" &&
 		ok_knob fragment/run "order=4 index=300 unmovable=50 seed=1" &&
-		ok_knob fragment/churn "$churn_line" && ok_knob reset 1 &&
+		ok_knob fragment/churn "$churn_line" && ok_knob fragment/keep "$keep_line" && ok_knob reset 1 &&
+		check "no keeping" [ "$(keep running)" = no ] &&
 		check "no set" [ "$(sets_listed)" = 0 ] &&
 		check "no churn" [ "$(fact fragment/churn_status running)" = no ] &&
 		check "all back" near "$(free_pages)" "$reset_before" "$noise"
@@ -772,7 +965,7 @@ case_spb_taint_ebusy_gives_all_back() {
 }
 
 case_spb_taint_enomem() {
-	while knob hold/alloc "set=full type=movable order=0 count=1024"; do :; done
+	while knob hold/alloc "set=full type=movable order=0 count=1024 force=1"; do :; done
 	pick_spb "$full_clean_one" && wants ENOMEM spb/taint "$spb pages=4096 set=t" &&
 		check "no set" [ "$(set_pages t)" = 0 ] &&
 		check "the log says why" eval 'last_line | grep -q "above the watermarks"'
@@ -914,13 +1107,17 @@ cases='
 version_is_that_of_dkms_conf caps_agree_with_the_kernel modes_say_verb_tunable_or_fact
 hold_unmovable hold_movable hold_reclaimable_answers_the_shrinker hold_atomic hold_stride_leaves_holes
 hold_name_can_be_used_again free_every_nth free_random_follows_the_seed
-hold_enomem_gives_all_back holds_stop_above_the_watermarks
+hold_enomem_gives_all_back holds_leave_a_tenth holds_stop_above_the_watermarks
 line_too_long_is_e2big line_with_control_character_is_einval
 index_is_the_kernels fragment_reaches_the_target fragment_keeps_the_share fragment_partial_target
 fragment_same_seed_same_figures fragment_free_gives_back fragment_enospc_keeps_what_it_has
+fragment_leaves_a_tenth
 second_run_is_ebusy signal_ends_fragment_with_eintr signal_ends_hold_with_eintr reset_ends_a_run
 churn_keeps_its_rate churn_twice_is_ebusy churn_is_bound_to_its_cpus churn_stop_twice_is_fine
-compact_reports compact_without_core_is_eopnotsupp
+keep_holds_the_target keep_follows_what_others_do keep_stays_within_its_rate keep_is_bound_and_nice
+keep_twice_is_ebusy
+lease_of_a_killed_script lease_ends_with_the_last_holder lease_takes_no_line suspend_gives_all_back
+compact_reports stock_module
 map_adds_up map_chunk_sets_the_rows
 movable_holds_migrate unmovable_holds_do_not
 open_file_pins_the_module unload_during_churn unload_with_holds
@@ -937,8 +1134,9 @@ spb_records_are_true'
 # A case that cannot be built here, and why.
 skip_reason() {
 	case $1 in
-	compact_reports) have_feature compact || fact caps compact ;;
-	compact_without_core_is_eopnotsupp)
+	compact_reports) have_feature compact_direct || fact caps compact_direct ;;
+	suspend_gives_all_back) grep -qw freezer /sys/power/pm_test 2>/dev/null || echo "no /sys/power/pm_test" ;;
+	stock_module)
 		[ -f "${FRAGBED_MODULE%.ko}-stock.ko" ] || echo "no fragbed-stock.ko beside fragbed.ko" ;;
 	fragment_reaches_the_target | fragment_partial_target | fragment_same_seed_same_figures | \
 		movable_holds_migrate | map_adds_up)

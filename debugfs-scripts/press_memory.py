@@ -23,6 +23,7 @@ from mix_memory import CHUNK, FRAGBED, Mixture, meminfo
 
 CROWD_EVERY = 30        # seconds
 TRACING = "/sys/kernel/tracing"
+FORCE = "force=1" if os.environ.get("FRAGBED_FORCE") else ""
 EARLY = "became_tainted_too_early"
 
 
@@ -115,7 +116,7 @@ class Press(Mixture):
         order = self.random.randrange(4)
         kind = self.random.choice(("unmovable", "unmovable", "reclaimable"))
         count = (self.random.randrange(800) + 64) >> order
-        if knob("hold/alloc", f"set={name} type={kind} order={order} count={count}"):
+        if knob("hold/alloc", f"set={name} type={kind} order={order} count={count} {FORCE}"):
             self.held.add(name)
             self.holds += 1
         else:

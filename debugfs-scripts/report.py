@@ -12,7 +12,7 @@ import sys
 
 MAP_COLUMNS = ["node", "pfn", "pages", "free", "movable", "unmovable", "reclaimable",
                "reserved", "free_blocks", "label_unmovable", "label_movable",
-               "label_reclaimable", "label_other"]
+               "label_reclaimable", "label_other", "spb"]
 CELLS_PER_LINE = 32
 
 # What a chunk looks like: letter, colour, meaning. The first rule that fits.
@@ -40,14 +40,15 @@ def number_or_text(text):
         return text
 
 
+def facts_of(lines):
+    """From lines of "name value", numbers as numbers."""
+    parts = (line.rstrip("\n").partition(" ") for line in lines)
+    return {name: number_or_text(value) for name, _, value in parts}
+
+
 def read_facts(path):
-    """Lines of "name value", numbers as numbers."""
-    facts = {}
     with open(path, encoding="utf-8") as file:
-        for line in file:
-            name, _, value = line.rstrip("\n").partition(" ")
-            facts[name] = number_or_text(value)
-    return facts
+        return facts_of(file)
 
 
 def read_facts_of_folder(folder):
@@ -202,6 +203,10 @@ def verdicts(report):
 # --- pictures ----------------------------------------------------------------
 
 
+def may_colour(no_color):
+    return sys.stdout.isatty() and not no_color and "NO_COLOR" not in os.environ
+
+
 def paint(text, colour, use_colour):
     return f"\033[{colour}m{text}\033[0m" if use_colour and colour else text
 
@@ -246,7 +251,7 @@ def table(header, rows):
     """Numbers to the right, words to the left, as wide as needed."""
     cells = [header] + [[str(cell) for cell in row] for row in rows]
     widths = [max(len(line[i]) for line in cells) for i in range(len(header))]
-    numeric = [all(row[i].replace(".", "").lstrip("-").isdigit() for row in cells[1:])
+    numeric = [all(row[i].replace(".", "").lstrip("-<").isdigit() for row in cells[1:])
                for i in range(len(header))]
     lines = []
     for line in cells:
@@ -306,18 +311,17 @@ def draw(report, use_colour):
     return "\n\n".join("\n".join(part) for part in parts if part)
 
 
-def main():
+def main(argv=None):
     parser = argparse.ArgumentParser()
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--no-color", action="store_true")
     parser.add_argument("folder")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     report = build_report(args.folder)
     text = json.dumps(report, indent=1)
     with open(os.path.join(args.folder, "report.json"), "w", encoding="utf-8") as file:
         file.write(text + "\n")
-    use_colour = (sys.stdout.isatty() and not args.no_color and "NO_COLOR" not in os.environ)
-    print(text if args.json else draw(report, use_colour))
+    print(text if args.json else draw(report, may_colour(args.no_color)))
     return 0
 
 

@@ -10,10 +10,9 @@ import argparse
 import html
 import json
 import os
-import sys
 
 import web_page
-from report import paint, read_facts, table
+from report import may_colour, paint, read_facts, table
 
 # What a superpageblock looks like: letter, terminal colour, class in the page, meaning.
 LOOKS = [
@@ -292,17 +291,16 @@ def page(report):
     return web_page.page(title, facts, STYLE, parts)
 
 
-def main():
+def main(argv=None):
     parser = argparse.ArgumentParser()
     parser.add_argument("--no-color", action="store_true")
     parser.add_argument("folder")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     report = build_report(args.folder)
-    use_colour = sys.stdout.isatty() and not args.no_color and "NO_COLOR" not in os.environ
     web_page.write(args.folder, "report.txt", draw(report, False) + "\n")
     web_page.write(args.folder, "report.json", json.dumps(report, indent=1) + "\n")
     web_page.write(args.folder, "index.html", page(report))
-    print(draw(report, use_colour))
+    print(draw(report, may_colour(args.no_color)))
     print(f"\n  {os.path.join(args.folder, 'index.html')}")
 
 

@@ -91,7 +91,7 @@ degree_is_reached() {
 }
 
 fragment_once() {
-	fragment_line="order=$order index=$index unmovable=$unmovable seed=$1 node=0"
+	fragment_line="order=$order index=$index unmovable=$unmovable seed=$1 node=0 $force"
 	if ! knob fragment/run "$fragment_line"; then
 		[ "$knob_errno" = ENOSPC ] &&
 			cannot_count "target degree not reached: index $(fact fragment/result reached_permille) at order $order, wanted $index"
@@ -145,7 +145,7 @@ sweep() {
 			continue
 		fi
 		in_vain=0
-		knob hold/alloc "set=gained type=unmovable order=$max_order count=1 node=0" || break
+		knob hold/alloc "set=gained type=unmovable order=$max_order count=1 node=0 $force" || break
 		[ $((number % 25)) -ne 0 ] || say "sweep: $number blocks gained"
 	done
 	knob hold/free set=gained

@@ -37,7 +37,7 @@ hold_some() {
 	[ "$type" = movable ] && dice=0
 	shift_by=$dice
 	dice 3000
-	knob hold/alloc "set=$name type=$type order=$shift_by count=$(((dice + 100) >> shift_by)) stride=1" &&
+	knob hold/alloc "set=$name type=$type order=$shift_by count=$(((dice + 100) >> shift_by)) stride=1 $force" &&
 		holds=$((holds + 1))
 }
 
@@ -52,7 +52,7 @@ compact() {
 # Most of memory is in use, so that superpageblocks press on each other.
 fill() {
 	while [ "$(used_permille)" -lt "$level" ]; do
-		knob hold/alloc "set=fill type=movable order=0 count=2048" || break
+		knob hold/alloc "set=fill type=movable order=0 count=2048 $force" || break
 	done
 }
 

@@ -35,6 +35,7 @@ enum {
 	CHURN_CPUS,
 	CHURN_SEED,
 	CHURN_LIMIT,
+	CHURN_FORCE,
 	NR_CHURN_KEYS,
 };
 
@@ -66,6 +67,7 @@ struct churn_plan {
 	unsigned int share;		/* percent of unmovable chunks */
 	u64 seed;
 	u64 limit_kb;
+	bool force;			/* down to the watermarks */
 	struct cpumask cpus;
 };
 
@@ -96,7 +98,7 @@ static bool fill_shmem(struct churn_thread *t, struct churn_slot *slot)
 	pgoff_t first = slot_index(t, slot);
 	struct page *page;
 
-	if (fragbed_spare_pages(t->nid, gfp) < nr)
+	if (fragbed_spare_pages(t->nid, gfp, plan.force) < nr)
 		return false;
 	for (i = 0; i < nr; i++) {
 		if (fragbed_shmem_take(t->file, first + i, gfp, &page)) {
@@ -112,7 +114,7 @@ static bool fill_raw(struct churn_thread *t, struct churn_slot *slot)
 {
 	gfp_t gfp = fragbed_gfp(FRAGBED_UNMOVABLE) & ~__GFP_RECLAIM;
 
-	slot->page = fragbed_chunk_alloc(t->nid, gfp, plan.order);
+	slot->page = fragbed_chunk_alloc(t->nid, gfp, plan.order, plan.force);
 	return slot->page;
 }
 
@@ -347,21 +349,6 @@ static int start_churn(const struct churn_plan *asked)
 	return ret;
 }
 
-static int check_cpus(const struct fragbed_key *key, struct cpumask *cpus)
-{
-	if (cpulist_parse(key->text, cpus) || cpumask_empty(cpus)) {
-		pr_warn("%s: cpus=%s: must be a list such as 0 or 0-1,3\n",
-			CHURN_KNOB, key->text);
-		return -EINVAL;
-	}
-	if (!cpumask_subset(cpus, cpu_online_mask)) {
-		pr_warn("%s: cpus=%s: not all online, try %*pbl\n", CHURN_KNOB,
-			key->text, cpumask_pr_args(cpu_online_mask));
-		return -ENXIO;
-	}
-	return 0;
-}
-
 /* Every thread needs two slots, or there is nothing to choose from. */
 static int check_limit(struct fragbed_key *key, const struct churn_plan *asked)
 {
@@ -391,17 +378,20 @@ static int parse_start(char *line, struct churn_plan *asked)
 		[CHURN_SEED] = { "seed", FRAGBED_NUMBER, 0, U64_MAX,
 				 .required = true },
 		[CHURN_LIMIT] = { "limit_kb", FRAGBED_NUMBER, 1, U32_MAX },
+		[CHURN_FORCE] = { "force", FRAGBED_NUMBER, 0, 1 },
 	};
 	int ret = fragbed_keys_parse(CHURN_KNOB, line, keys, NR_CHURN_KEYS);
 
 	if (!ret)
-		ret = check_cpus(&keys[CHURN_CPUS], &asked->cpus);
+		ret = fragbed_cpus_check(CHURN_KNOB, &keys[CHURN_CPUS],
+					 &asked->cpus);
 	if (ret)
 		return ret;
 	asked->rate = keys[CHURN_RATE].value;
 	asked->order = keys[CHURN_ORDER].value;
 	asked->share = keys[CHURN_UNMOVABLE].value;
 	asked->seed = keys[CHURN_SEED].value;
+	asked->force = keys[CHURN_FORCE].value;
 	ret = check_limit(&keys[CHURN_LIMIT], asked);
 	asked->limit_kb = keys[CHURN_LIMIT].value;
 	return ret;
@@ -423,7 +413,7 @@ static int parse_and_start(char *line)
 
 /**
  * fragbed_churn() - the verb fragment/churn
- * @line: start rate= order= unmovable= cpus= seed= [limit_kb=], or stop
+ * @line: start rate= order= unmovable= cpus= seed= [limit_kb=] [force=], or stop
  *
  * Stopping when nothing runs is fine.
  *

@@ -7,7 +7,6 @@
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
-#include <linux/vmstat.h>
 
 #include "fragbed.h"
 
@@ -35,64 +34,18 @@ static const int migratetypes[] = {
 	[FRAGBED_RECLAIMABLE] = MIGRATE_RECLAIMABLE,
 };
 
-/* The counters worth a delta, by the names /proc/vmstat gives them. */
-static const struct {
-	const char *name;
-	enum vm_event_item item;
-} events[] = {
-	{ "compact_migrate_scanned", COMPACTMIGRATE_SCANNED },
-	{ "compact_free_scanned", COMPACTFREE_SCANNED },
-	{ "compact_isolated", COMPACTISOLATED },
-	{ "compact_stall", COMPACTSTALL },
-	{ "compact_fail", COMPACTFAIL },
-	{ "compact_success", COMPACTSUCCESS },
-	{ "compact_daemon_wake", KCOMPACTD_WAKE },
-	{ "compact_daemon_migrate_scanned", KCOMPACTD_MIGRATE_SCANNED },
-	{ "compact_daemon_free_scanned", KCOMPACTD_FREE_SCANNED },
-	{ "pgmigrate_success", PGMIGRATE_SUCCESS },
-	{ "pgmigrate_fail", PGMIGRATE_FAIL },
-};
-
-/* The state a compaction can change, system-wide counters and one node. */
-struct compact_snapshot {
-	unsigned long events[ARRAY_SIZE(events)];
-	unsigned long free_pages;
-	unsigned long free_blocks;
-	unsigned int index;		/* permille, at the order asked for */
-};
-
 /* Everything compact/last tells. */
 struct compact_record {
 	struct fragbed_compact_request request;
 	enum fragbed_type type;
 	struct fragbed_compact_report report;
-	struct compact_snapshot before;
-	struct compact_snapshot after;
+	struct fragbed_counters before;
+	struct fragbed_counters after;
 };
 
 static DEFINE_SPINLOCK(last_lock);
 static struct compact_record last;	/* last_lock */
 static bool have_last;			/* last_lock */
-
-static int take_snapshot(struct compact_snapshot *snapshot, int nid,
-			 unsigned int order)
-{
-	unsigned long *all;
-	size_t i;
-
-	all = kcalloc(NR_VM_EVENT_ITEMS, sizeof(*all), GFP_KERNEL);
-	if (!all)
-		return -ENOMEM;
-	fragbed_drain_free_pages();
-	all_vm_events(all);
-	for (i = 0; i < ARRAY_SIZE(events); i++)
-		snapshot->events[i] = all[events[i].item];
-	kfree(all);
-	snapshot->free_pages = fragbed_free_pages(nid);
-	snapshot->free_blocks = fragbed_free_blocks(nid);
-	snapshot->index = fragbed_unusable_index(nid, order);
-	return 0;
-}
 
 static int parse_run(char *line, struct compact_record *record)
 {
@@ -131,13 +84,15 @@ static int compact_and_record(struct compact_record *record)
 	struct fragbed_compact_request *request = &record->request;
 	int ret;
 
-	ret = take_snapshot(&record->before, request->nid, request->order);
+	ret = fragbed_counters_take(&record->before, request->nid,
+				    request->order);
 	if (ret)
 		return ret;
 	ret = fragbed_direct_compact(request, &record->report);
 	if (ret)
 		return ret;
-	return take_snapshot(&record->after, request->nid, request->order);
+	return fragbed_counters_take(&record->after, request->nid,
+				     request->order);
 }
 
 /**
@@ -170,7 +125,7 @@ int fragbed_compact_run(char *line)
 
 static void show_request(struct seq_file *m, const struct compact_record *r)
 {
-	seq_printf(m, "order %u\ntype %s\nnode %d\nprio %s\nnofragment %s\n",
+	seq_printf(m, "method direct\norder %u\ntype %s\nnode %d\nprio %s\nnofragment %s\n",
 		   r->request.order, fragbed_type_words[r->type],
 		   r->request.nid, prio_words[r->request.prio],
 		   nofragment_words[r->request.nofragment]);
@@ -188,21 +143,6 @@ static void show_report(struct seq_file *m,
 	seq_printf(m, "isolated %lu\nmoved %lu\nmigrate_scanned %lu\nns %llu\n",
 		   report->isolated, report->moved, report->migrate_scanned,
 		   report->ns);
-}
-
-static void show_deltas(struct seq_file *m, const struct compact_record *r)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(events); i++)
-		seq_printf(m, "delta_%s %lu\n", events[i].name,
-			   r->after.events[i] - r->before.events[i]);
-	seq_printf(m, "free_pages_before %lu\nfree_pages_after %lu\n",
-		   r->before.free_pages, r->after.free_pages);
-	seq_printf(m, "free_blocks_before %lu\nfree_blocks_after %lu\n",
-		   r->before.free_blocks, r->after.free_blocks);
-	seq_printf(m, "index_before %u\nindex_after %u\n", r->before.index,
-		   r->after.index);
 }
 
 /**
@@ -227,7 +167,7 @@ int fragbed_compact_last_show(struct seq_file *m, void *unused)
 	if (have) {
 		show_request(m, record);
 		show_report(m, &record->report);
-		show_deltas(m, record);
+		fragbed_counters_show(m, &record->before, &record->after);
 	} else {
 		seq_puts(m, "result_name none\n");
 	}

@@ -57,10 +57,12 @@ static inline void shrinker_free(struct shrinker *shrinker)
 }
 #endif
 
+#if !defined(CONFIG_COMPACTION) || !defined(CONFIG_DEBUG_FS) || !defined(CONFIG_SHMEM)
+#error "fragbed needs a kernel with CONFIG_COMPACTION, CONFIG_DEBUG_FS and CONFIG_SHMEM"
+#endif
+
 #ifdef FRAGBED_CORE
 #define FRAGBED_HAVE_CORE true
-int fragbed_compact_run(char *line);
-int fragbed_compact_last_show(struct seq_file *m, void *unused);
 #else
 #define FRAGBED_HAVE_CORE false
 
@@ -80,17 +82,6 @@ static inline int fragbed_compact_attach(void)
 
 static inline void fragbed_compact_detach(void)
 {
-}
-
-static inline int fragbed_compact_run(char *line)
-{
-	pr_warn("compact/run: this kernel was built without CONFIG_FRAGBED\n");
-	return -EOPNOTSUPP;
-}
-
-static inline int fragbed_compact_last_show(struct seq_file *m, void *unused)
-{
-	return -EOPNOTSUPP;
 }
 #endif
 

@@ -3,8 +3,10 @@
 #ifndef FRAGBED_MODULE_H
 #define FRAGBED_MODULE_H
 
+#include <linux/cpumask.h>
 #include <linux/gfp.h>
 #include <linux/list.h>
+#include <linux/prandom.h>
 #include <linux/types.h>
 
 #include "compat.h"
@@ -12,7 +14,6 @@
 struct dentry;
 struct file;
 struct page;
-struct rnd_state;
 struct seq_file;
 struct zone;
 
@@ -68,13 +69,17 @@ int fragbed_number_parse(const char *text, u64 *value);
 int fragbed_name_check(const char *knob, const struct fragbed_key *key);
 int fragbed_new_name_check(const char *knob, const struct fragbed_key *key);
 int fragbed_node_check(const char *knob, struct fragbed_key *key);
+int fragbed_cpus_check(const char *knob, const struct fragbed_key *key,
+		       struct cpumask *cpus);
 
 /* pages.c: one chunk at a time, never down to the watermarks */
 
-unsigned long fragbed_spare_pages(int nid, gfp_t gfp);
+unsigned long fragbed_spare_pages(int nid, gfp_t gfp, bool force);
+const char *fragbed_limit_words(bool force);
 unsigned long fragbed_node_pages(int nid);
 gfp_t fragbed_gfp(enum fragbed_type type);
-struct page *fragbed_chunk_alloc(int nid, gfp_t gfp, unsigned int order);
+struct page *fragbed_chunk_alloc(int nid, gfp_t gfp, unsigned int order,
+				 bool force);
 void fragbed_chunk_adopt(void);
 void fragbed_chunk_free(struct page *page, unsigned int order);
 void fragbed_chunk_split(struct page *page, unsigned int order);
@@ -140,11 +145,62 @@ void fragbed_set_publish(struct fragbed_set *set);
 int fragbed_sets_free(const char *name, struct fragbed_pattern *pattern);
 int fragbed_sets_show(struct seq_file *m, void *unused);
 
-/* main.c: whether a long run should end */
+/* plant.c: chunks broken, one page of each kept */
+
+/**
+ * struct fragbed_planted - what planting did
+ * @kept_unmovable: pages kept that cannot move
+ * @kept_movable: pages kept that can
+ * @fallbacks: movable asked, unmovable kept
+ * @misses: pages planted that landed elsewhere
+ * @visited: pages in the chunks taken
+ */
+struct fragbed_planted {
+	unsigned long kept_unmovable;
+	unsigned long kept_movable;
+	unsigned long fallbacks;
+	unsigned long misses;
+	unsigned long visited;
+};
+
+/**
+ * struct fragbed_planter - what to break, and where to keep the pages
+ * @knob: path of the knob, for the log
+ * @nid: node with memory
+ * @order: of the chunks
+ * @share: percent of the pages kept that cannot move
+ * @force: down to the watermarks
+ * @rnd: the dice
+ * @set: takes the pages, raw ones and those of its file; of order 0
+ * @first: no index of the file below has a page
+ * @stats: what was done
+ */
+struct fragbed_planter {
+	const char *knob;
+	int nid;
+	unsigned int order;
+	unsigned int share;
+	bool force;
+	struct rnd_state rnd;
+	struct fragbed_set *set;
+	pgoff_t first;
+	struct fragbed_planted stats;
+};
+
+int fragbed_plant(struct fragbed_planter *planter);
+bool fragbed_unplant(struct fragbed_planter *planter);
+
+/* runs.c: whether a long run should end; everything given back */
 
 int fragbed_stop_ticket(void);
 bool fragbed_should_stop(int ticket);
 void fragbed_stop_runs(void);
+void fragbed_run_begins(void);
+void fragbed_run_ends(void);
+int fragbed_reset(char *line);
+void fragbed_lease_create(struct dentry *dir);
+void fragbed_sleep_watch(void);
+void fragbed_runs_exit(void);
 
 /* hold.c */
 
@@ -170,6 +226,45 @@ int fragbed_churn(char *line);
 int fragbed_churn_status_show(struct seq_file *m, void *unused);
 unsigned long fragbed_churn_yield(void);
 void fragbed_churn_stop(void);
+
+/* keep.c */
+
+int fragbed_keep(char *line);
+int fragbed_keep_status_show(struct seq_file *m, void *unused);
+unsigned long fragbed_keep_yield(void);
+void fragbed_keep_stop(void);
+
+/* counters.c: what a compaction changes */
+
+#define FRAGBED_NR_EVENTS 13
+
+/**
+ * struct fragbed_counters - a snapshot
+ * @events: of the whole machine
+ * @free_pages: of the node
+ * @free_blocks: of the node, wholly free pageblocks
+ * @index: of the node, permille, at the order asked for
+ */
+struct fragbed_counters {
+	unsigned long events[FRAGBED_NR_EVENTS];
+	unsigned long free_pages;
+	unsigned long free_blocks;
+	unsigned int index;
+};
+
+int fragbed_counters_take(struct fragbed_counters *counters, int nid,
+			  unsigned int order);
+void fragbed_counters_show(struct seq_file *m,
+			   const struct fragbed_counters *before,
+			   const struct fragbed_counters *after);
+unsigned long fragbed_counters_delta(const struct fragbed_counters *before,
+				     const struct fragbed_counters *after,
+				     int item);
+
+/* compact.c with our series, compact_alloc.c without */
+
+int fragbed_compact_run(char *line);
+int fragbed_compact_last_show(struct seq_file *m, void *unused);
 
 /* map.c */
 

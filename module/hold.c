@@ -21,6 +21,7 @@ enum {
 	ALLOC_NODE,
 	ALLOC_STRIDE,
 	ALLOC_GFP,
+	ALLOC_FORCE,
 	NR_ALLOC_KEYS,
 };
 
@@ -37,9 +38,10 @@ enum { FREE_SET, FREE_EVERY, FREE_RANDOM, FREE_SEED, NR_FREE_KEYS };
 /* One hold/alloc: chunks 0, stride, 2 * stride, ... of the run are kept. */
 struct hold_plan {
 	struct fragbed_set *set;
-	gfp_t gfp;		/* of each chunk, unless they are shmem pages */
+	gfp_t gfp;		/* of each chunk */
 	unsigned long total;	/* chunks to take, kept or not */
 	unsigned long stride;
+	bool force;		/* down to the watermarks */
 	int ticket;		/* see fragbed_should_stop() */
 };
 
@@ -112,12 +114,35 @@ static int parse_alloc(char *line, struct fragbed_key *keys)
 	return ret ? ret : check_alloc_keys(keys);
 }
 
+static void refuse_size(const struct hold_plan *plan, unsigned long most)
+{
+	const struct fragbed_set *set = plan->set;
+
+	pr_warn("%s: set=%s: node %d can spare %lu of the %lu chunks of order %u %s\n",
+		ALLOC_KNOB, set->name, set->nid, most, plan->total, set->order,
+		fragbed_limit_words(plan->force));
+}
+
+/* What cannot be had is refused before the machine feels it. */
+static int check_room(const struct hold_plan *plan)
+{
+	const struct fragbed_set *set = plan->set;
+	unsigned long most = fragbed_spare_pages(set->nid, plan->gfp,
+						 plan->force) >> set->order;
+
+	if (plan->total <= most)
+		return 0;
+	refuse_size(plan, most);
+	return -ENOMEM;
+}
+
 static int take_raw(struct hold_plan *plan)
 {
 	struct fragbed_set *set = plan->set;
 	struct page *page;
 
-	page = fragbed_chunk_alloc(set->nid, plan->gfp, set->order);
+	page = fragbed_chunk_alloc(set->nid, plan->gfp, set->order,
+				   plan->force);
 	if (!page)
 		return -ENOMEM;
 	fragbed_set_add(set, page);
@@ -127,13 +152,12 @@ static int take_raw(struct hold_plan *plan)
 static int take_shmem(struct hold_plan *plan)
 {
 	struct fragbed_set *set = plan->set;
-	gfp_t gfp = fragbed_gfp(FRAGBED_MOVABLE);
 	struct page *page;
 	int ret;
 
-	if (!fragbed_spare_pages(set->nid, gfp))
+	if (!fragbed_spare_pages(set->nid, plan->gfp, plan->force))
 		return -ENOMEM;
-	ret = fragbed_shmem_take(set->file, set->end, gfp, &page);
+	ret = fragbed_shmem_take(set->file, set->end, plan->gfp, &page);
 	if (ret)
 		return ret;
 	set->end++;
@@ -182,19 +206,49 @@ static void punch_shmem(struct hold_plan *plan)
 	}
 }
 
-static void give_up(struct hold_plan *plan, int error)
+static int take_and_punch(struct hold_plan *plan)
 {
-	if (error == -ENOMEM)
-		pr_warn("%s: set=%s: node %d has only %lu of the %lu chunks above the watermarks, all given back\n",
-			ALLOC_KNOB, plan->set->name, plan->set->nid,
-			plan->set->nr_chunks + plan->set->end, plan->total);
-	fragbed_set_destroy(plan->set);
+	int ret = take_run(plan);
+
+	if (ret) {
+		if (ret == -ENOMEM)
+			refuse_size(plan, plan->set->nr_chunks + plan->set->end);
+		return ret;
+	}
+	if (plan->set->file)
+		punch_shmem(plan);
+	else
+		punch_raw(plan);
+	return 0;
+}
+
+static int hold_as_asked(struct hold_plan *plan, const struct fragbed_key *keys)
+{
+	int ret;
+
+	plan->set = fragbed_set_new(keys[ALLOC_SET].text, keys[ALLOC_TYPE].value,
+				    keys[ALLOC_ORDER].value,
+				    keys[ALLOC_NODE].value);
+	if (IS_ERR(plan->set))
+		return PTR_ERR(plan->set);
+	plan->gfp = raw_gfp(keys);
+	plan->stride = keys[ALLOC_STRIDE].value;
+	plan->total = keys[ALLOC_COUNT].value * plan->stride;
+	plan->force = keys[ALLOC_FORCE].value;
+	ret = check_room(plan);
+	if (!ret)
+		ret = take_and_punch(plan);
+	if (ret)
+		fragbed_set_destroy(plan->set);
+	else
+		fragbed_set_publish(plan->set);
 	fragbed_drain_free_pages();
+	return ret;
 }
 
 /**
  * fragbed_hold_alloc() - the verb hold/alloc
- * @line: set= type= order= count= [node=] [stride=] [gfp=]
+ * @line: set= type= order= count= [node=] [stride=] [gfp=] [force=]
  *
  * All or nothing: on any error what was taken is given back.
  *
@@ -218,32 +272,14 @@ int fragbed_hold_alloc(char *line)
 				   .value = 1 },
 		[ALLOC_GFP] = { "gfp", FRAGBED_WORD, .words = gfp_words,
 				.value = GFP_WORD_KERNEL },
+		[ALLOC_FORCE] = { "force", FRAGBED_NUMBER, 0, 1 },
 	};
 	struct hold_plan plan = { .ticket = fragbed_stop_ticket() };
 	int ret = parse_alloc(line, keys);
 
 	if (ret)
 		return ret;
-	plan.set = fragbed_set_new(keys[ALLOC_SET].text, keys[ALLOC_TYPE].value,
-				   keys[ALLOC_ORDER].value,
-				   keys[ALLOC_NODE].value);
-	if (IS_ERR(plan.set))
-		return PTR_ERR(plan.set);
-	plan.gfp = raw_gfp(keys);
-	plan.stride = keys[ALLOC_STRIDE].value;
-	plan.total = keys[ALLOC_COUNT].value * plan.stride;
-	ret = take_run(&plan);
-	if (ret) {
-		give_up(&plan, ret);
-		return ret;
-	}
-	if (plan.set->file)
-		punch_shmem(&plan);
-	else
-		punch_raw(&plan);
-	fragbed_set_publish(plan.set);
-	fragbed_drain_free_pages();
-	return 0;
+	return hold_as_asked(&plan, keys);
 }
 
 static int check_free_keys(struct fragbed_key *keys)

@@ -5,6 +5,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/cpumask.h>
 #include <linux/ctype.h>
 #include <linux/kernel.h>
 #include <linux/nodemask.h>
@@ -251,4 +252,31 @@ int fragbed_node_check(const char *knob, struct fragbed_key *key)
 	pr_warn("%s: %s=%s: no such node with memory, try %*pbl\n", knob,
 		key->name, key->text, nodemask_pr_args(&node_states[N_MEMORY]));
 	return -ENXIO;
+}
+
+/**
+ * fragbed_cpus_check() - read a list of CPUs that are online
+ * @knob: name of the knob, for the log
+ * @key: a parsed FRAGBED_TEXT key
+ * @cpus: the result
+ *
+ * Context: any that may print. No locks: a CPU that goes offline later only
+ * moves the thread.
+ * Return: 0, -EINVAL no list, -ENXIO one is not online, each after one line in
+ * the log.
+ */
+int fragbed_cpus_check(const char *knob, const struct fragbed_key *key,
+		       struct cpumask *cpus)
+{
+	if (cpulist_parse(key->text, cpus) || cpumask_empty(cpus)) {
+		pr_warn("%s: cpus=%s: must be a list such as 0 or 0-1,3\n",
+			knob, key->text);
+		return -EINVAL;
+	}
+	if (!cpumask_subset(cpus, cpu_online_mask)) {
+		pr_warn("%s: cpus=%s: not all online, try %*pbl\n", knob,
+			key->text, cpumask_pr_args(cpu_online_mask));
+		return -ENXIO;
+	}
+	return 0;
 }

@@ -5,19 +5,16 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/atomic.h>
 #include <linux/bitops.h>
 #include <linux/ctype.h>
 #include <linux/debugfs.h>
 #include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/nodemask.h>
-#include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 #include <linux/utsname.h>
-#include <linux/wait.h>
 
 #include "fragbed.h"
 
@@ -41,61 +38,6 @@ struct fragbed_fact {
 };
 
 static struct dentry *top;
-static atomic_t stop_generation;
-static atomic_t running;
-static DECLARE_WAIT_QUEUE_HEAD(idle_wait);
-
-/**
- * fragbed_stop_ticket() - remember when a run began
- *
- * Context: any.
- * Return: a ticket for fragbed_should_stop().
- */
-int fragbed_stop_ticket(void)
-{
-	return atomic_read(&stop_generation);
-}
-
-/**
- * fragbed_should_stop() - has the run been told to end?
- * @ticket: from fragbed_stop_ticket() at its start
- *
- * Context: the writing task.
- * Return: true on a signal, after reset and when memory ran out.
- */
-bool fragbed_should_stop(int ticket)
-{
-	return signal_pending(current) ||
-	       atomic_read(&stop_generation) != ticket;
-}
-
-/**
- * fragbed_stop_runs() - tell every run to end and give back
- *
- * Context: any. Does not wait.
- */
-void fragbed_stop_runs(void)
-{
-	atomic_inc(&stop_generation);
-}
-
-/* Stop all that runs, wait for it, and free all that is held. */
-static int reset_run(char *line)
-{
-	struct fragbed_pattern all = { .every = 1 };
-
-	if (strcmp(line, "1")) {
-		pr_warn("reset: %s: must be 1\n", line);
-		return -EINVAL;
-	}
-	fragbed_stop_runs();
-	fragbed_churn_stop();
-	/* The one verb left running is this one. */
-	if (wait_event_killable(idle_wait, atomic_read(&running) == 1))
-		return -EINTR;
-	fragbed_churn_stop();
-	return fragbed_sets_free(NULL, &all);
-}
 
 static int version_show(struct seq_file *m, void *unused)
 {
@@ -124,10 +66,12 @@ static int caps_show(struct seq_file *m, void *unused)
 		     "kernel built without CONFIG_SHMEM");
 	show_feature(m, "fragment", true, "");
 	show_feature(m, "churn", true, "");
+	show_feature(m, "keep", true, "");
 	show_feature(m, "map", true, "");
 	show_feature(m, "map_labels", FRAGBED_HAVE_CORE, no_core);
 	show_feature(m, "drain", FRAGBED_HAVE_CORE, no_core);
-	show_feature(m, "compact", FRAGBED_HAVE_CORE, no_core);
+	show_feature(m, "compact", true, "");
+	show_feature(m, "compact_direct", FRAGBED_HAVE_CORE, no_core);
 	show_feature(m, "mof", FRAGBED_HAVE_MOF, FRAGBED_HAVE_CORE ?
 		     "kernel built without CONFIG_NUMA" : no_core);
 	show_feature(m, "spb", FRAGBED_HAVE_SPB, FRAGBED_HAVE_CORE ?
@@ -141,12 +85,13 @@ static struct fragbed_verb verbs[] = {
 	{ "fragment", "run", fragbed_fragment_run },
 	{ "fragment", "free", fragbed_fragment_free },
 	{ "fragment", "churn", fragbed_churn },
+	{ "fragment", "keep", fragbed_keep },
 	{ "compact", "run", fragbed_compact_run },
 	{ NULL, "mof", fragbed_mof_run, fragbed_mof_show },
 	{ "spb", "defrag", fragbed_spb_defrag, fragbed_spb_defrag_show },
 	{ "spb", "evacuate", fragbed_spb_evacuate, fragbed_spb_evacuate_show },
 	{ "spb", "taint", fragbed_spb_taint },
-	{ NULL, "reset", reset_run },
+	{ NULL, "reset", fragbed_reset },
 };
 
 static const struct fragbed_fact facts[] = {
@@ -156,6 +101,7 @@ static const struct fragbed_fact facts[] = {
 	{ "fragment", "index", fragbed_index_show },
 	{ "fragment", "result", fragbed_fragment_result_show },
 	{ "fragment", "churn_status", fragbed_churn_status_show },
+	{ "fragment", "keep_status", fragbed_keep_status_show },
 	{ "compact", "last", fragbed_compact_last_show },
 #ifdef FRAGBED_SPB
 	{ "spb", "table", fragbed_spb_table_show },
@@ -203,11 +149,10 @@ static int run_alone(struct fragbed_verb *verb, char *line)
 
 	if (test_and_set_bit_lock(0, &verb->busy))
 		return refuse_line(verb, "already running", -EBUSY);
-	atomic_inc(&running);
+	fragbed_run_begins();
 	ret = verb->run(line);
 	clear_bit_unlock(0, &verb->busy);
-	atomic_dec(&running);
-	wake_up_all(&idle_wait);
+	fragbed_run_ends();
 	return ret;
 }
 
@@ -293,6 +238,7 @@ static void create_files(void)
 		debugfs_create_file(facts[i].name, 0444, subdir(facts[i].dir),
 				    (void *)&facts[i], &fact_fops);
 	fragbed_map_init(top);
+	fragbed_lease_create(top);
 }
 
 static int __init fragbed_init(void)
@@ -306,15 +252,16 @@ static int __init fragbed_init(void)
 		fragbed_compact_detach();
 		return ret;
 	}
+	fragbed_sleep_watch();
 	create_files();
 	return 0;
 }
 
-/* Open files pin the module, so no knob runs here; only the churn may. */
+/* Open files pin the module, so no knob runs here; only threads may. */
 static void __exit fragbed_exit(void)
 {
 	debugfs_remove_recursive(top);
-	fragbed_churn_stop();
+	fragbed_runs_exit();
 	fragbed_sets_exit();
 	fragbed_compact_detach();
 	WARN(fragbed_chunks_held(), "fragbed: %ld chunks leaked",

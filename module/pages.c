@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Single chunks of pages by type. Nothing here goes below the high watermarks:
- * a test bed must not push the machine it runs on into reclaim or OOM.
+ * Single chunks of pages by type. Unless told otherwise a tenth of a node stays
+ * free; nothing here goes below the high watermarks in any case: a test bed must
+ * not push the machine it runs on into reclaim or OOM.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -15,23 +16,38 @@
 
 #include "fragbed.h"
 
-/* A node keeps 1/64 of its pages on top of its high watermarks. */
-#define MARGIN_SHIFT 6
+/* With force=1 a node keeps 1/64 of its pages on top of its high watermarks. */
+#define FORCE_SHIFT 6
+
+/* Without it a tenth, the watermarks included. */
+#define KEPT_SHARE 10
 
 /* Room for 2^28 pages in a shmem file, more than any one set may hold. */
 #define SHMEM_PAGES BIT(28)
 
 static atomic_long_t chunks_held;
 
+/* What of a zone must stay free on top of its high watermark. */
+static unsigned long zone_margin(struct zone *zone, bool force)
+{
+	unsigned long managed = zone_managed_pages(zone);
+	unsigned long least = managed >> FORCE_SHIFT;
+	unsigned long keep = high_wmark_pages(zone);
+	unsigned long tenth = managed / KEPT_SHARE;
+
+	return force || tenth < keep + least ? least : tenth - keep;
+}
+
 /**
  * fragbed_spare_pages() - pages that may be taken without harm
  * @nid: node with memory
  * @gfp: tells which of its zones count
+ * @force: down to the watermarks, not just to a tenth
  *
  * Context: any. Lockless, so off by what per-cpu counters hold back.
  * Return: pages, 0 if there are none to spare.
  */
-unsigned long fragbed_spare_pages(int nid, gfp_t gfp)
+unsigned long fragbed_spare_pages(int nid, gfp_t gfp, bool force)
 {
 	unsigned long spare = 0, margin = 0;
 	enum zone_type i;
@@ -45,9 +61,22 @@ unsigned long fragbed_spare_pages(int nid, gfp_t gfp)
 		free = zone_page_state(zone, NR_FREE_PAGES);
 		keep = high_wmark_pages(zone);
 		spare += free > keep ? free - keep : 0;
-		margin += zone_managed_pages(zone) >> MARGIN_SHIFT;
+		margin += zone_margin(zone, force);
 	}
 	return spare > margin ? spare - margin : 0;
+}
+
+/**
+ * fragbed_limit_words() - where taking pages ends, and how to go on
+ * @force: as for fragbed_spare_pages()
+ *
+ * Context: any.
+ * Return: the end of a line for the log.
+ */
+const char *fragbed_limit_words(bool force)
+{
+	return force ? "above its watermarks" :
+	       "and keep a tenth of it free; force=1 goes down to the watermarks";
 }
 
 /**
@@ -93,15 +122,17 @@ gfp_t fragbed_gfp(enum fragbed_type type)
  * @nid: the only node to take it from
  * @gfp: from fragbed_gfp(), reclaim bits may be cleared
  * @order: order of the chunk
+ * @force: down to the watermarks
  *
  * Context: may sleep unless @gfp lacks the reclaim bits.
  * Return: the chunk, not compound, or NULL.
  */
-struct page *fragbed_chunk_alloc(int nid, gfp_t gfp, unsigned int order)
+struct page *fragbed_chunk_alloc(int nid, gfp_t gfp, unsigned int order,
+				 bool force)
 {
 	struct page *page;
 
-	if (fragbed_spare_pages(nid, gfp) < (1UL << order))
+	if (fragbed_spare_pages(nid, gfp, force) < (1UL << order))
 		return NULL;
 	page = alloc_pages_node(nid, gfp | __GFP_THISNODE, order);
 	if (page)

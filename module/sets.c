@@ -296,7 +296,7 @@ static int oom_notify(struct notifier_block *nb, unsigned long action,
 	LIST_HEAD(taken);
 
 	fragbed_stop_runs();
-	pages = fragbed_churn_yield();
+	pages = fragbed_churn_yield() + fragbed_keep_yield();
 	take_sets(NULL, &taken);
 	list_for_each_entry_safe(set, next, &taken, link) {
 		pages += set_pages(set);

@@ -70,7 +70,7 @@ static unsigned long spare_pages(const struct taint_plan *plan)
 	enum fragbed_type type = zone_idx(plan->zone) == ZONE_MOVABLE ?
 				 FRAGBED_MOVABLE : FRAGBED_UNMOVABLE;
 
-	return fragbed_spare_pages(zone_to_nid(plan->zone), fragbed_gfp(type));
+	return fragbed_spare_pages(zone_to_nid(plan->zone), fragbed_gfp(type), true);
 }
 
 /*

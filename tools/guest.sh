@@ -13,6 +13,7 @@
 #   FRAGBED_LANE    the lane
 #   FRAGBED_COUNTS  where to write "passed failed skipped"; with --counts they
 #                   are left in build/counts/NAME
+#   FRAGBED_FORCE   1: scripts may take memory down to the watermarks
 #   FRAGBED_JOB_*   as outside
 #
 # The kernel's messages are left in DIR/kernel.log. Exit code: the script's; 3
@@ -41,7 +42,7 @@ done
 
 # The guest's half of the conversation, as shell text: no quoting to get wrong.
 write_job() {
-	printf 'export FRAGBED_REPO=%q FRAGBED_OUT=%q FRAGBED_MODULE=%q FRAGBED_LANE=%q FRAGBED_COUNTS=%q\n' \
+	printf 'export FRAGBED_FORCE=1 FRAGBED_REPO=%q FRAGBED_OUT=%q FRAGBED_MODULE=%q FRAGBED_LANE=%q FRAGBED_COUNTS=%q\n' \
 		"$REPO" "$out" "$run/fragbed.ko" "$lane" "$run/counts"
 	env | sed -n 's/^\(FRAGBED_JOB_[A-Z0-9_]*\)=.*/\1/p' | while IFS= read -r name; do
 		printf 'export %s=%q\n' "$name" "${!name}"

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Planting: one page is kept in a chunk and the rest of it is free, so that the
+ * chunk cannot merge back.
+ *
+ *	one step, order 3:   [........]  ->  [.....k..]
+ *
+ * The allocator itself decides where each chunk comes from.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/bitmap.h>
+#include <linux/kernel.h>
+#include <linux/prandom.h>
+#include <linux/preempt.h>
+
+#include "fragbed.h"
+
+/* Offsets tried before a movable page is given up for this chunk. */
+#define PLANT_TRIES 4
+
+static u32 dice(struct fragbed_planter *planter, u32 sides)
+{
+	return prandom_u32_state(&planter->rnd) % sides;
+}
+
+/*
+ * Without reclaim bits: direct compaction and kcompactd would undo the work
+ * while it is being done.
+ */
+static struct page *take_chunk(struct fragbed_planter *planter,
+			       enum fragbed_type type)
+{
+	return fragbed_chunk_alloc(planter->nid,
+				   fragbed_gfp(type) & ~__GFP_RECLAIM,
+				   planter->order, planter->force);
+}
+
+static void keep_raw(struct fragbed_planter *planter, struct page *page)
+{
+	fragbed_set_add(planter->set, page);
+	planter->stats.kept_unmovable++;
+}
+
+/* Free every page of a split chunk that is still ours, except @keep. */
+static void free_others(struct page *chunk, unsigned int nr,
+			unsigned long *gone, unsigned int keep)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (i != keep && !test_bit(i, gone))
+			fragbed_chunk_free(chunk + i, 0);
+	}
+}
+
+static void keep_unmovable(struct fragbed_planter *planter, struct page *chunk)
+{
+	DECLARE_BITMAP(gone, 1 << MAX_PAGE_ORDER) = { };
+	unsigned int nr = 1U << planter->order;
+	unsigned int keep = dice(planter, nr);
+
+	free_others(chunk, nr, gone, keep);
+	keep_raw(planter, chunk + keep);
+}
+
+/* For a movable page out of the zone of @page, not out of a higher one. */
+static gfp_t gfp_of_zone(const struct page *page)
+{
+	static const gfp_t zones[] = { __GFP_HIGHMEM, 0, __GFP_DMA32, __GFP_DMA };
+	gfp_t gfp = fragbed_gfp(FRAGBED_MOVABLE) & ~(__GFP_HIGHMEM | __GFP_RECLAIM);
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(zones) - 1; i++) {
+		if (gfp_zone(gfp | zones[i]) == page_zonenum(page))
+			break;
+	}
+	return gfp | zones[i];
+}
+
+/*
+ * Make @page, which is ours, a shmem page: a freed page goes to the head of
+ * this CPU's list of its block's type, and the next movable page is taken from
+ * there. Anything may come in between, so look where the page landed: 1 there,
+ * 0 elsewhere, -EOPNOTSUPP on another node.
+ */
+static int plant_page(struct fragbed_planter *planter, struct page *page)
+{
+	gfp_t gfp = gfp_of_zone(page);
+	struct fragbed_set *set = planter->set;
+	struct page *landed;
+	int ret;
+
+	migrate_disable();
+	fragbed_chunk_free(page, 0);
+	ret = fragbed_shmem_take(set->file, set->end, gfp, &landed);
+	migrate_enable();
+	if (!ret && landed == page) {
+		set->end++;
+		return 1;
+	}
+	planter->stats.misses++;
+	if (ret)
+		return 0;
+	ret = fragbed_shmem_node_check(planter->knob, landed, set->nid);
+	fragbed_shmem_drop(set->file, set->end, 1);
+	return ret;
+}
+
+/* A freed page of any other block type would not be found by shmem. */
+static bool block_takes_movable(const struct page *page)
+{
+	int type = fragbed_pageblock_type(page);
+
+	return type != MIGRATE_UNMOVABLE && type != MIGRATE_RECLAIMABLE;
+}
+
+static int keep_movable(struct fragbed_planter *planter, struct page *chunk)
+{
+	DECLARE_BITMAP(gone, 1 << MAX_PAGE_ORDER) = { };
+	unsigned int nr = 1U << planter->order;
+	unsigned int tries = min(PLANT_TRIES, nr - 1);
+	unsigned int at = dice(planter, nr);
+	int ret = 0;
+
+	if (!block_takes_movable(chunk))
+		tries = 0;
+	for (; tries && !ret; tries--) {
+		__set_bit(at, gone);
+		ret = plant_page(planter, chunk + at);
+		if (!ret)
+			at = (at + 1) % nr;
+	}
+	free_others(chunk, nr, gone, at);
+	if (ret < 0)
+		return ret;
+	if (ret) {
+		planter->stats.kept_movable++;
+	} else {
+		keep_raw(planter, chunk + at);
+		planter->stats.fallbacks++;
+	}
+	return 0;
+}
+
+/**
+ * fragbed_plant() - break one chunk and keep a page of it
+ * @planter: what to break, and where to keep it
+ *
+ * The type is chosen by chance; the other one is taken when the wanted one has
+ * nothing left of that order.
+ *
+ * Context: may sleep. Only one task may use a planter.
+ * Return: 0, -ENOSPC if the node can spare no chunk, -EOPNOTSUPP if movable
+ * pages come from another node.
+ */
+int fragbed_plant(struct fragbed_planter *planter)
+{
+	bool unmovable = dice(planter, 100) < planter->share;
+	enum fragbed_type type = unmovable ? FRAGBED_UNMOVABLE : FRAGBED_MOVABLE;
+	enum fragbed_type other = unmovable ? FRAGBED_MOVABLE : FRAGBED_UNMOVABLE;
+	struct page *chunk = take_chunk(planter, type);
+
+	if (!chunk)
+		chunk = take_chunk(planter, other);
+	if (!chunk)
+		return -ENOSPC;
+	fragbed_chunk_split(chunk, planter->order);
+	planter->stats.visited += 1UL << planter->order;
+	if (!unmovable)
+		return keep_movable(planter, chunk);
+	keep_unmovable(planter, chunk);
+	return 0;
+}
+
+static bool drop_raw(struct fragbed_planter *planter)
+{
+	struct fragbed_set *set = planter->set;
+	struct page *page;
+
+	if (!set->nr_chunks)
+		return false;
+	page = list_first_entry(&set->chunks, struct page, lru);
+	list_del(&page->lru);
+	set->nr_chunks--;
+	fragbed_chunk_free(page, 0);
+	planter->stats.kept_unmovable--;
+	return true;
+}
+
+static bool drop_shmem(struct fragbed_planter *planter)
+{
+	if (planter->first == planter->set->end)
+		return false;
+	fragbed_shmem_drop(planter->set->file, planter->first++, 1);
+	planter->stats.kept_movable--;
+	return true;
+}
+
+/**
+ * fragbed_unplant() - give back the page that was kept longest
+ * @planter: from which
+ *
+ * Movable or not by the same chance as when planting.
+ *
+ * Context: may sleep. Only one task may use a planter.
+ * Return: false if nothing is kept.
+ */
+bool fragbed_unplant(struct fragbed_planter *planter)
+{
+	if (dice(planter, 100) < planter->share)
+		return drop_raw(planter) || drop_shmem(planter);
+	return drop_shmem(planter) || drop_raw(planter);
+}
