@@ -15,6 +15,8 @@ help:
 	@echo '                   the same workload without and with superpageblocks'
 	@echo 'make run SCENARIO=defrag'
 	@echo '                   tainted superpageblocks defragmented, clean ones evacuated'
+	@echo 'make run SCENARIO=beside'
+	@echo '                   memory kept fragmented beside a benchmark: is that disturbed?'
 	@echo 'make experiment [MEM=12G] [SEEDS="1 2 3"] [WORKLOADS="files buffers build"]'
 	@echo '                   1 GiB pages: mainline and ours, side by side, in QEMU'
 	@echo 'make bench         what an allocation costs: mainline and ours'

@@ -1,17 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# run.sh [superpageblocks | defrag]: what "make run" does. The scenarios are
-# debugfs-scripts/run.sh, run-superpageblocks.sh and run-defrag.sh; each counts as one
-# test.
+# run.sh [superpageblocks | defrag | beside]: what "make run" does. The scenarios are
+# debugfs-scripts/run.sh and run-*.sh; each counts as one test.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 scenario=run
 case ${1:-} in
 '' | --*) ;;
-superpageblocks | defrag) scenario=run-$1 && shift ;;
-*) die "SCENARIO=$1: there are superpageblocks and defrag" ;;
+superpageblocks | defrag | beside) scenario=run-$1 && shift ;;
+*) die "SCENARIO=$1: there are superpageblocks, defrag and beside" ;;
 esac
 rc=0
 "$REPO/debugfs-scripts/$scenario.sh" "$@" || rc=$?
