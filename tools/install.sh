@@ -64,7 +64,7 @@ versions() {
 	local path
 	for path in /var/lib/dkms/fragbed/* /usr/src/fragbed-*; do
 		# dkms has links to what is installed beside them.
-		[ ! -d "$path" ] || [ -L "$path" ] || printf '%s\n' "${path##*[/-]}"
+		[ ! -d "$path" ] || [ -L "$path" ] || basename "${path/fragbed-/}"
 	done | sort -u
 }
 
