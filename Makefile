@@ -4,10 +4,11 @@
 # never this file.
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
+PREFIX ?= /usr/local
 tools := $(CURDIR)/tools
 
 .PHONY: help run experiment bench compare series test mutants check harness prepare build print-tree print-kernel \
-	modules clean clean-cache
+	modules install uninstall deb deb-test matrix clean clean-cache
 
 help:
 	@echo 'make run           fragment memory in a Linux 7.2 guest, compact it, print the report'
@@ -37,6 +38,12 @@ help:
 	@echo '                   the prepared tree, the kernel image of the lane uml'
 	@echo 'make modules [KDIR=DIR] [O=DIR] [LLVM=1]'
 	@echo '                   fragbed.ko for the running kernel or the one in KDIR'
+	@echo 'make install [KVER=RELEASE] [PREFIX=/usr/local], make uninstall'
+	@echo '                   the module by dkms, and the command fragbed'
+	@echo 'make deb           the package fragbed-dkms, in build/deb/'
+	@echo 'make matrix [KERNELS="6.1 6.12 7.2 7.3"] [KNOBS=1]'
+	@echo '                   the package on stock kernels of Debian, in QEMU; with all knobs'
+	@echo 'make deb-test      installs, upgrades and removes it in Debian 12 and 13'
 	@echo 'make clean         delete build/'
 	@echo 'make clean-cache   delete sources, trees and builds in the cache'
 	@echo
@@ -87,10 +94,28 @@ print-tree:
 print-kernel:
 	@$(tools)/build.sh uml
 
-# O keeps the build out of this folder; kernels before 6.13 do not know MO and
-# build here.
+# O keeps the build out of this folder: the source goes there, since kernels before
+# 6.13 build a module nowhere else than where its source is.
+# It would take our O for its own.
+modules: MAKEOVERRIDES := $(filter-out O=%,$(MAKEOVERRIDES))
 modules:
-	$(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(O),MO=$(abspath $(O))) $(if $(LLVM),LLVM=$(LLVM)) modules
+	$(if $(O),mkdir -p '$(abspath $(O))' && cp -u --parents dkms.conf Kbuild module/*.[ch] '$(abspath $(O))')
+	$(MAKE) -C $(KDIR) M=$(if $(O),$(abspath $(O)),$(CURDIR)) $(if $(LLVM),LLVM=$(LLVM)) modules
+
+install:
+	@PREFIX='$(PREFIX)' $(tools)/install.sh $(KVER)
+
+uninstall:
+	@PREFIX='$(PREFIX)' $(tools)/install.sh --uninstall
+
+deb:
+	@$(tools)/deb.sh
+
+deb-test:
+	@$(tools)/packages-test.sh
+
+matrix:
+	@KNOBS='$(KNOBS)' $(tools)/matrix.sh $(KERNELS)
 
 clean:
 	rm -rf build

@@ -31,6 +31,9 @@ check() {
 	return 1
 }
 
+# cmp believes the size that debugfs tells, which is none.
+same_text() { [ "$(cat "$1")" = "$(cat "$2")" ]; }
+
 near() { [ "$1" -ge $(($2 - $3)) ] && [ "$1" -le $(($2 + $3)) ]; }
 
 ok_knob() { check "$1 '$2'" knob "$1" "$2" || { say "$knob_errno"; return 1; }; }
@@ -248,7 +251,7 @@ bad_row() {
 		check "log says '$4', it has '$(last_line)'" grep -qF "$4" <<-END &&
 			$(last_line)
 		END
-		check "sets unchanged" cmp -s "$tmp/sets" "$FRAGBED_DIR/hold/sets"
+		check "sets unchanged" same_text "$tmp/sets" "$FRAGBED_DIR/hold/sets"
 }
 
 run_bad_rows() {
@@ -1012,7 +1015,7 @@ case_spb_defrag_of_others_is_einval() {
 		check "the log says so" eval 'last_line | grep -q "is clean, only tainted ones are defragmented"' &&
 		pick_spb "$empty_one" && wants EINVAL spb/defrag "$spb" &&
 		check "the log says so" eval 'last_line | grep -q "is empty, only tainted ones are defragmented"' &&
-		check "same answer" cmp -s "$tmp/answer" "$FRAGBED_DIR/spb/defrag"
+		check "same answer" same_text "$tmp/answer" "$FRAGBED_DIR/spb/defrag"
 }
 
 case_spb_defrag_keeps_its_limits() {

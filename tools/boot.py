@@ -97,6 +97,8 @@ def main():
     parser.add_argument("--limit", type=float, required=True)
     parser.add_argument("--folder", required=True, help="private folder of this run, with the kernel")
     parser.add_argument("--out", required=True, help="the other folder the guest may write to")
+    parser.add_argument("--host", default="/", help="folder the guest gets as its root, in QEMU")
+    parser.add_argument("--initrd", help="in QEMU: it mounts the root then")
     parser.add_argument("--log", required=True)
     parser.add_argument("--job")
     parser.add_argument("args", nargs="*")
@@ -105,7 +107,8 @@ def main():
     lane = lanes.LANES[options.lane]
     shares = {"run": options.folder, "out": options.out}
     try:
-        guest = machine.of_lane(lane, options.folder, options.mem or lane.mem, shares)
+        guest = machine.of_lane(lane, options.folder, options.mem or lane.mem, shares,
+                                host=options.host, initrd=options.initrd)
         code = boot(guest, [*lane.args.split(), *guest.root.split(), *options.args], options.log,
                     options.limit, options.job)
         return code if code in (0, TIME_LIMIT) else CRASHED

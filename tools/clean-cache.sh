@@ -6,7 +6,7 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-for folder in accel apt apt-sparse build locks logs run sources sparse sparse.new trees; do
+for folder in accel apt apt-12 apt-13 apt-sparse build folders locks logs run sources sparse sparse.new trees; do
 	[ ! -e "$CACHE/$folder" ] || say "deleting $CACHE/$folder"
 	rm -rf "${CACHE:?}/$folder"
 done

@@ -5,21 +5,25 @@
 
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
-# The machine's own mirrors, without the one for security updates, which has no
-# backports.
-apt_mirrors() {
+apt_repositories() {
 	# shellcheck disable=SC2016  # apt fills these in
-	apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' |
-		grep -v security | cut -d' ' -f1 | sort -u
+	apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages'
 }
 
-# write_apt_root DIR "deb|deb-src MIRROR SUITE": an apt root of our own, so that the
+# The machine's own mirrors, without the one for security updates, which has no
+# backports; and that one.
+apt_mirrors() { apt_repositories | grep -v security | cut -d' ' -f1 | sort -u; }
+apt_security_mirrors() { apt_repositories | { grep security || :; } | cut -d' ' -f1 | sort -u; }
+
+# write_apt_root DIR "deb|deb-src MIRROR SUITE"...: an apt root of our own, so that the
 # machine's sources, lists and cache stay as they are.
 write_apt_root() {
-	local root=$1 kind mirror suite
-	read -r kind mirror suite <<<"$2"
+	local root=$1 kind mirror suite source
 	mkdir -p "$root/lists/partial" "$root/cache/archives/partial"
-	printf '%s [signed-by=%s] %s %s main\n' "$kind" "$KEYRING" "$mirror" "$suite" >"$root/sources.list"
+	for source in "${@:2}"; do
+		read -r kind mirror suite <<<"$source"
+		printf '%s [signed-by=%s] %s %s main\n' "$kind" "$KEYRING" "$mirror" "$suite"
+	done >"$root/sources.list"
 	cat >"$root/apt.conf" <<-CONF
 		Dir::Etc::sourcelist "$root/sources.list";
 		Dir::Etc::sourceparts "-";

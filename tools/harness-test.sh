@@ -12,6 +12,7 @@ set -euo pipefail
 . "$TOOLS/harness/nodes.sh"
 . "$TOOLS/harness/experiment.sh"
 . "$TOOLS/harness/qemu.sh"
+. "$TOOLS/harness/matrix.sh"
 
 # exits WANTED COMMAND...: its exit code is as wanted; its output is in $log.
 exits() {

@@ -51,13 +51,15 @@ class Uml:
 
 class Qemu:
     """A PC, with two CPUs on two nodes unless told otherwise. shares: tag -> folder the guest may write
-    to; the host's root is there as "host", read-only. A panic of the guest ends
-    QEMU with 1."""
+    to; the host's root, or the folder "host", is there as "host", read-only. A panic of the guest ends
+    QEMU with 1, if the kernel has the driver for that."""
 
     root = "root=host rootfstype=9p rootflags=trans=virtio,version=9p2000.L,msize=262144,cache=loose ro"
 
-    def __init__(self, folder, mem, shares=(), accel=None, cpus=2, nodes=2, icount=False):
+    def __init__(self, folder, mem, shares=(), accel=None, cpus=2, nodes=2, icount=False,
+                 host="/", initrd=None):
         self.folder, self.mem, self.shares = folder, mem, dict(shares)
+        self.host, self.initrd = host, initrd
         self.cpus, self.nodes, self.icount = cpus, nodes, icount
         # Instructions can only be counted where they are emulated.
         self.accel = accel or ("tcg" if icount else choose_accel(folder))
@@ -71,7 +73,7 @@ class Qemu:
 
     def files(self):
         share = "local,security_model=none,multidevs=remap"
-        yield from ("-virtfs", f"{share},path=/,mount_tag=host,readonly=on")
+        yield from ("-virtfs", f"{share},path={self.host},mount_tag=host,readonly=on")
         for tag, path in self.shares.items():
             yield from ("-virtfs", f"{share},path={path},mount_tag={tag}")
 
@@ -89,6 +91,7 @@ class Qemu:
                     for number, path in enumerate(consoles)), []),
                 "-device", "pvpanic-pci", "-action", "panic=exit-failure",
                 "-kernel", f"{self.folder}/linux",
+                *(("-initrd", self.initrd) if self.initrd else ()),
                 "-append", " ".join([*args, "console=ttyS0", "panic=-1"])]
 
     @contextlib.contextmanager
@@ -158,8 +161,8 @@ def choose_accel(folder):
     return accel
 
 
-def of_lane(lane, folder, mem, shares=()):
-    """The machine a lane of lanes.py runs on."""
+def of_lane(lane, folder, mem, shares=(), **more):
+    """The machine a lane of lanes.py runs on. more: for QEMU only."""
     if lane.arch == "um":
         return Uml(folder, mem, shares)
-    return Qemu(folder, mem, shares, cpus=lane.cpus, nodes=lane.nodes, icount=lane.icount)
+    return Qemu(folder, mem, shares, cpus=lane.cpus, nodes=lane.nodes, icount=lane.icount, **more)

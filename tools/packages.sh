@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# packages.sh [run|check|qemu|report]: makes sure that what the other tools call is there.
+# packages.sh [run|check|qemu|report|dkms|deb|matrix]: makes sure that what the other tools call is there.
 # Installs what is missing when it may; otherwise prints the command to type.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -15,6 +15,11 @@ QEMU_PACKAGES=(qemu-system-x86 libelf-dev libssl-dev btrfs-progs)
 REPORT_PACKAGES=(python3-matplotlib)
 # What only "make check" needs.
 CHECK_PACKAGES=(git perl shellcheck codespell sparse dpkg-dev mandoc)
+
+# What "make install", "make deb" and "make matrix" need.
+DKMS_PACKAGES=(dkms gcc make kmod python3)
+DEB_PACKAGES=(git dpkg-dev debhelper dh-dkms lintian)
+MATRIX_PACKAGES=(debootstrap util-linux)
 
 # One line for each package that is not fully installed.
 missing_packages() {
@@ -81,7 +86,10 @@ fi
 case ${1:-run} in
 run) check_packages "${RUN_PACKAGES[@]}" ;;
 qemu) check_packages "${RUN_PACKAGES[@]}" "${QEMU_PACKAGES[@]}" ;;
+dkms) check_packages "${DKMS_PACKAGES[@]}" ;;
+deb) check_packages "${DEB_PACKAGES[@]}" ;;
+matrix) check_packages "${RUN_PACKAGES[@]}" "${QEMU_PACKAGES[@]}" "${DEB_PACKAGES[@]}" "${MATRIX_PACKAGES[@]}" ;;
 report) check_packages "${REPORT_PACKAGES[@]}" ;;
 check) check_packages "${RUN_PACKAGES[@]}" "${CHECK_PACKAGES[@]}" ;;
-*) die "usage: packages.sh [run|check|qemu|report]" ;;
+*) die "usage: packages.sh [run|check|qemu|report|dkms|deb|matrix]" ;;
 esac

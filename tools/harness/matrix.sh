@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2154  # $work is the caller's
+#
+# The matrix of stock kernels: what became of a kernel is told as that.
+
+# guest_of FACTS [STEP...]: what tools/matrix.sh would have left of one kernel.
+guest_of() {
+	mkdir -p "$work/9.9"
+	printf 'series=9.9\nkernel=9.9.1\ndebian=13\nwanted=load caps map unload quick knobs log\n%s\n' "$1" >"$work/9.9/facts"
+	printf '%s\n' "${@:2}" >"$work/9.9/steps"
+}
+
+all_steps=("load 1 0 0" "caps 1 0 0" "map 1 0 0" "unload 1 0 0" "quick 9 0 2" "knobs 80 0 7" "log 1 0 0")
+
+matrix_says() { exits "$1" "$TOOLS/matrix_table.py" "$work" 9.9 && says "$2"; }
+
+test_matrix_passes() {
+	guest_of guest=finished "${all_steps[@]}" && matrix_says 0 "matrix: 94 passed, 0 failed, 9 skipped"
+}
+
+test_matrix_case_fails() {
+	guest_of guest=finished "${all_steps[@]:0:6}" "log 0 1 0" && matrix_says 1 "matrix: 93 passed, 1 failed"
+}
+
+test_matrix_guest_panics() {
+	guest_of "guest=panic: Attempted to kill init!" "${all_steps[@]:0:3}" &&
+		matrix_says 1 "9.9.1: guest: panic: Attempted to kill init!" && says "3 passed, 1 failed"
+}
+
+test_matrix_guest_hangs() {
+	guest_of "guest=hang: killed after 900 s" "${all_steps[@]:0:3}" && matrix_says 1 "hang: killed after 900 s"
+}
+
+test_matrix_step_is_lost() {
+	guest_of guest=finished "${all_steps[@]:1}" && matrix_says 1 "93 passed, 1 failed"
+}
+
+test_matrix_dkms_fails() {
+	guest_of "broken=dkms built no module, see dkms.log" && matrix_says 1 "9.9.1: broken: dkms built no module"
+}
+
+# Nothing but kernels that Debian does not have is no pass.
+test_matrix_nothing_there() {
+	guest_of "skipped=Debian has no kernel of this series any more" && matrix_says 1 "0 passed, 0 failed, 1 skipped"
+}

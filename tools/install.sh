@@ -1,0 +1,197 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# install.sh [KERNEL]     the module by dkms, for the running kernel or the one with that
+#                         release, and the command; other versions of it go
+# install.sh --uninstall  removes all of that
+# install.sh --files      only lays the files into DESTDIR, for a package
+#
+#   PREFIX=DIR   where the command goes, /usr/local
+#   DESTDIR=DIR  with --files: what to lay them into
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+PREFIX=${PREFIX:-/usr/local}
+SHARE=$PREFIX/share/fragbed
+MAN=$PREFIX/share/man/man1
+COMPLETIONS=$PREFIX/share/bash-completion/completions
+EFIVARS=${FRAGBED_EFIVARS:-/sys/firmware/efi/efivars}
+
+conf_field() { sed -n "s/^$1=\"\(.*\)\"/\1/p" "$REPO/dkms.conf"; }
+
+VERSION=$(conf_field PACKAGE_VERSION)
+
+### Files
+
+# lay TO FILE...: with their folders, as in the repository.
+lay() {
+	local to=$1 file mode
+	shift
+	for file; do
+		[ -f "$file" ] || continue
+		mode=644
+		[ ! -x "$file" ] || mode=755
+		install -D -m "$mode" "$file" "$to/$file"
+	done
+}
+
+# What dkms builds from.
+lay_source() {
+	(cd "$REPO" && lay "$1" dkms.conf Kbuild module/*.[ch] tools/dkms-build.sh)
+}
+
+# Without what builds kernels.
+lay_command() {
+	local to=${DESTDIR:-}
+	(cd "$REPO" && lay "$to$SHARE" dkms.conf debugfs-scripts/*)
+	rm "$to$SHARE"/debugfs-scripts/{*.c,*.bash-completion,run*.sh}
+	mkdir -p "$to$PREFIX/bin"
+	ln -sfn ../share/fragbed/debugfs-scripts/fragbed "$to$PREFIX/bin/fragbed"
+	install -D -m 644 "$REPO/docs/fragbed.1" "$to$MAN/fragbed.1"
+	install -D -m 644 "$REPO/debugfs-scripts/fragbed.bash-completion" "$to$COMPLETIONS/fragbed"
+}
+
+remove_command() {
+	rm -rf "${SHARE:?}"
+	rm -f "$PREFIX/bin/fragbed" "$MAN/fragbed.1" "$COMPLETIONS/fragbed"
+	rmdir --ignore-fail-on-non-empty "$MAN" "$COMPLETIONS" "${COMPLETIONS%/*}" 2>/dev/null || :
+}
+
+### dkms
+
+# Each version that dkms knows or has the source of.
+versions() {
+	local path
+	for path in /var/lib/dkms/fragbed/* /usr/src/fragbed-*; do
+		# dkms has links to what is installed beside them.
+		[ ! -d "$path" ] || [ -L "$path" ] || basename "${path/fragbed-/}"
+	done | sort -u
+}
+
+remove_versions() {
+	local version
+	for version in $(versions); do
+		say "removing fragbed $version"
+		[ ! -d "/var/lib/dkms/fragbed/$version" ] || dkms remove "fragbed/$version" --all >"$log" 2>&1 ||
+			{ cat "$log" >&2 && die "dkms cannot remove fragbed $version"; }
+		rm -rf "/usr/src/fragbed-${version:?}"
+	done
+}
+
+dkms_install() {
+	dkms add "fragbed/$VERSION" && dkms install -k "$kernel" "fragbed/$VERSION"
+}
+
+# dkms says where its own log is; what is in it is what one wants to see.
+show_make_log() { tail -n 30 "/var/lib/dkms/fragbed/$VERSION/build/make.log" 2>/dev/null >&2 || :; }
+
+### What must be there
+
+need_root() { [ "$(id -u)" -eq 0 ] || die "only root can do that: sudo make $1"; }
+
+# Two ways to install it would undo each other.
+refuse_if_packaged() {
+	local state
+	state=$(dpkg-query -W -f '${db:Status-Status}' fragbed-dkms 2>/dev/null || :)
+	case $state in
+	'' | not-installed | config-files) ;;
+	*) die "it is installed as a package, which goes first: apt-get remove fragbed-dkms" ;;
+	esac
+}
+
+# Debian and those made from it name the package after the release.
+need_headers() {
+	[ ! -r "/lib/modules/$kernel/build/.config" ] || return 0
+	say "error: there are no headers of Linux $kernel: /lib/modules/$kernel/build"
+	if grep -qE '^ID(_LIKE)?=.*(debian|ubuntu)' /etc/os-release 2>/dev/null; then
+		die "please install the package: apt-get install linux-headers-$kernel"
+	fi
+	die "please install the package that has them: on Debian it is linux-headers-$kernel, on Fedora kernel-devel-$kernel, elsewhere of another name"
+}
+
+need_served_kernel() {
+	local why
+	# shellcheck disable=SC2046  # the options are words
+	why=$("$TOOLS/dkms-build.sh" --check "$kernel" "/lib/modules/$kernel/build" $(conf_field BUILD_EXCLUSIVE_CONFIG)) ||
+		die "no module for Linux $kernel: $why"
+}
+
+### What the user has to know
+
+warn_if_loaded() {
+	! grep -qs '^fragbed ' /proc/modules || warn "fragbed is loaded and stays so: rmmod fragbed $1"
+}
+
+# mokutil says it in words, the variable in its fifth byte.
+secure_boot_is_on() {
+	local value
+	if command -v mokutil >/dev/null && value=$(mokutil --sb-state 2>/dev/null); then
+		grep -q '^SecureBoot enabled' <<<"$value"
+		return
+	fi
+	value=$(od -An -t u1 -j 4 -N 1 "$EFIVARS"/SecureBoot-* 2>/dev/null || :)
+	[ "${value// /}" = 1 ]
+}
+
+certificate() {
+	local file
+	for file in /var/lib/shim-signed/mok/MOK.der /var/lib/dkms/mok.pub; do
+		[ ! -e "$file" ] || { printf '%s\n' "$file" && return; }
+	done
+}
+
+tell_about_secure_boot() {
+	local key
+	secure_boot_is_on || return 0
+	key=$(certificate)
+	warn "Secure Boot is on: the kernel takes only modules signed by a key it knows"
+	if [ -z "$key" ]; then
+		say "    dkms made no key: install openssl and do this again; then"
+		key=/var/lib/dkms/mok.pub
+	fi
+	say "    mokutil --import $key    asks for a password of your choice"
+	say "    reboot, choose \"Enroll MOK\" and give that password"
+	say "    Most kernels are locked down then: the knobs refuse writes with EPERM."
+}
+
+### Verbs
+
+install_all() {
+	need_root install
+	kernel=${1:-$(uname -r)}
+	refuse_if_packaged
+	need_headers
+	"$TOOLS/packages.sh" dkms
+	need_served_kernel
+	remove_versions
+	lay_source "/usr/src/fragbed-$VERSION"
+	run_logged "building fragbed $VERSION for Linux $kernel by dkms" "$log" dkms_install || { show_make_log && exit 1; }
+	lay_command
+	warn_if_loaded "and modprobe fragbed bring the new one"
+	tell_about_secure_boot
+	say "installed: modprobe fragbed, then fragbed --help"
+}
+
+uninstall_all() {
+	need_root uninstall
+	refuse_if_packaged
+	remove_versions
+	remove_command
+	warn_if_loaded "unloads it"
+	say "removed"
+}
+
+DESTDIR=${DESTDIR:-}
+if [ "${1:-}" = --files ]; then
+	lay_source "$DESTDIR/usr/src/fragbed-$VERSION"
+	lay_command
+	exit
+fi
+[ -z "$DESTDIR" ] || die "DESTDIR is for packages: install.sh --files"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+case ${1:-} in
+--uninstall) uninstall_all ;;
+-*) die "usage: install.sh [KERNEL] | --uninstall | --files" ;;
+*) install_all "${1:-}" ;;
+esac

@@ -1,0 +1,72 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Process 1 of a guest of tools/matrix.sh, once its root is there: tries the module on
+# this kernel, from the installed package. A line for each step goes to
+# /mnt/job/steps: name, passed, failed, skipped; what it said to NAME.txt beside it.
+# shellcheck disable=SC1090,SC1091,SC2154
+
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+SCRIPTS=/usr/share/fragbed/debugfs-scripts
+TMPDIR=/tmp
+FRAGBED_MODULE=$(modinfo -F filename fragbed)
+FRAGBED_OUT=/mnt/job
+FRAGBED_REPO=/usr/share/fragbed
+export PATH TMPDIR FRAGBED_MODULE FRAGBED_OUT FRAGBED_REPO
+
+. "$SCRIPTS/lib.sh"
+[ "$$" = 1 ] || exit 1
+
+mount -t debugfs debugfs /sys/kernel/debug
+mount -t tracefs tracefs /sys/kernel/tracing
+exec </dev/null >/dev/ttyS1 2>&1
+
+# step NAME COMMAND...: passed if its exit code is 0, skipped if 4.
+step() {
+	step_name=$1
+	shift
+	say "$step_name"
+	rc=0
+	"$@" >"/mnt/job/$step_name.txt" 2>&1 || rc=$?
+	case $rc in
+	0) set -- 1 0 0 ;;
+	4) set -- 0 0 1 ;;
+	*) set -- 0 1 0 ;;
+	esac
+	if [ -s "/mnt/job/$step_name.counts" ]; then
+		read -r passed failed skipped <"/mnt/job/$step_name.counts"
+		set -- "$passed" "$failed" "$skipped"
+	fi
+	# A script that failed all the same has not counted what went wrong.
+	[ $rc -eq 0 ] || [ $rc -eq 4 ] || [ "$2" -gt 0 ] || set -- "$1" 1 "$3"
+	echo "$step_name $*" >>/mnt/job/steps
+	say "$step_name: $1 passed, $2 failed, $3 skipped"
+	sync
+}
+
+# script NAME: it writes its own counts.
+script() { step "$1" env FRAGBED_COUNTS="/mnt/job/$1.counts" "$SCRIPTS/$1.sh"; }
+
+load() { modprobe fragbed && module_loaded && [ -r "$FRAGBED_DIR/caps" ] && cat "$FRAGBED_DIR/version"; }
+unload() { rmmod fragbed && ! module_loaded; }
+shown() { shown_text=$("$@") && [ -n "$shown_text" ] && printf '%s\n' "$shown_text"; }
+
+do_step() {
+	case $1 in
+	load) step load load ;;
+	caps | map) step "$1" shown fragbed "$1" ;;
+	unload) step unload unload ;;
+	quick | knobs) script "$1" ;;
+	log) step log log_check ;;
+	esac
+}
+
+log_mark
+read -r wanted </mnt/job/wanted
+for name in $wanted; do
+	do_step "$name"
+done
+dmesg >/mnt/job/dmesg.txt
+echo 0 >/mnt/job/status
+sync
+busybox poweroff -f
