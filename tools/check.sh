@@ -74,6 +74,7 @@ python_syntax() { python3 -c 'import sys; compile(open(sys.argv[1]).read(), sys.
 needs_licence() {
 	case $1 in
 	*.json | *.patch | */series | LICENSE* | COPYING* | *.golden) return 1 ;;
+	*/debian/changelog | */debian/source/format | */debian/*.dkms) return 1 ;;
 	esac
 }
 
