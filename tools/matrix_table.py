@@ -9,7 +9,7 @@ import os
 import re
 import sys
 
-STEPS = ("load", "caps", "map", "unload", "quick", "knobs", "log")
+STEPS = ("load", "caps", "map", "unload", "quick", "knobs", "lockdown", "log")
 
 
 def lines_of(*path):
@@ -72,7 +72,7 @@ def row(kernel):
 
 def table(kernels):
     rows = [["kernel", "Debian", "dkms s", "loaded", "caps", "map", "unloaded", "quick", "knobs",
-             "log clean", "guest"], *map(row, kernels)]
+             "lockdown", "log clean", "guest"], *map(row, kernels)]
     widths = [max(len(each[column]) for each in rows) for column in range(len(rows[0]))]
     for each in rows:
         yield "  ".join(text.ljust(width) for text, width in zip(each, widths)).rstrip()
