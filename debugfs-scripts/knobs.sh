@@ -1142,6 +1142,7 @@ skip_reason() {
 	stock_module)
 		[ -f "${FRAGBED_MODULE%.ko}-stock.ko" ] || echo "no fragbed-stock.ko beside fragbed.ko" ;;
 	fragment_reaches_the_target | fragment_partial_target | fragment_same_seed_same_figures | \
+		second_run_is_ebusy | \
 		movable_holds_migrate | map_adds_up)
 		# What sits on per-cpu lists hides whole blocks.
 		have_feature drain || fact caps drain ;;

@@ -213,15 +213,15 @@ choose_folder() {
 }
 
 run_test() {
-	local name=$1 rc=0 root=$run/test/root
-	local work=$run/work log=$run/work/log
+	local name=$1 rc=0 root=$run/test-$release/root
+	local work=$run/work-$release log=$run/work-$release/log
 	rm -rf "$work"
 	mkdir -p "$work"
 	: >"$log"
 	choose_folder "$name" || exit 1
-	throw_away "$folder" test
+	throw_away "$folder" "test-$release"
 	("test_$name") >"$work/notes" 2>&1 || rc=$?
-	drop test
+	drop "test-$release"
 	number=$((number + 1))
 	if [ $rc -eq 0 ]; then
 		passed=$((passed + 1))
@@ -234,27 +234,62 @@ run_test() {
 	printf 'not ok %s - Debian %s: %s\n' $number "$release" "${name//_/ }"
 }
 
-"$TOOLS/packages.sh" matrix
-own_mounts "$@"
-make_run_folder
-trap release_mounts EXIT
-VERSION=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' "$REPO/dkms.conf")
-export_tree "$run/tree-$VERSION"
-export_tree "$run/tree-0.1.0" 0.1.0
-"$TOOLS/deb.sh" "$run/deb" >/dev/null
-"$TOOLS/deb.sh" --as 0.1.0 "$run/deb" >/dev/null
-tests=("$@")
-[ $# -gt 0 ] || mapfile -t tests < <(list_tests)
-passed=0 failed=0 number=0
-printf 'KTAP version 1\n1..%s\n' $((2 * ${#tests[@]}))
-for release in 12 13; do
-	look_up "$release"
+# run_tests RELEASE NUMBER: all of them in that Debian; NUMBER is that of the test before.
+run_tests() {
+	local name
+	release=$1 number=$2 passed=0 failed=0
 	find_headers "$release"
 	for name in "${tests[@]}"; do
 		run_test "$name"
 	done
-done
-[ $number -eq $((2 * ${#tests[@]})) ] || failed=$((failed + 1))
-write_counts deb-test $passed $failed 0
-printf '# deb-test: %s passed, %s failed of %s\n' $passed $failed $number
-[ $failed -eq 0 ] && [ $passed -gt 0 ]
+	printf '%s %s\n' $passed $failed >"$run/counts-$release"
+}
+
+# What the trees and packages are made from.
+prepare() {
+	VERSION=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' "$REPO/dkms.conf")
+	export VERSION run
+	export_tree "$run/tree-$VERSION"
+	export_tree "$run/tree-0.1.0" 0.1.0
+	"$TOOLS/deb.sh" "$run/deb" >/dev/null
+	"$TOOLS/deb.sh" --as 0.1.0 "$run/deb" >/dev/null
+	take_lock folders
+	look_up 12
+	look_up 13
+}
+
+# Both Debians at once, by xargs, so that Ctrl-C ends both; what the second one says
+# comes when both are done. A Debian that left no counts has failed.
+run_both() {
+	local release passed failed
+	printf '%s\n' 12 13 | xargs -P 2 -I{} "$0" --on {} "${tests[@]}" || :
+	cat "$run/said-13"
+	for release in 12 13; do
+		passed=0 failed=1
+		[ ! -s "$run/counts-$release" ] || read -r passed failed <"$run/counts-$release"
+		all_passed=$((all_passed + passed)) all_failed=$((all_failed + failed))
+	done
+}
+
+if [ "${1:-}" = --on ]; then
+	tests=("${@:3}")
+	case $2 in
+	12) run_tests 12 0 ;;
+	13) run_tests 13 ${#tests[@]} >"$run/said-13" ;;
+	esac
+	exit
+fi
+"$TOOLS/packages.sh" matrix
+own_mounts "$@"
+make_run_folder
+trap release_mounts EXIT
+tests=("$@")
+[ $# -gt 0 ] || mapfile -t tests < <(list_tests)
+prepare
+all_passed=0 all_failed=0
+printf 'KTAP version 1\n1..%s\n' $((2 * ${#tests[@]}))
+run_both
+[ $((all_passed + all_failed)) -ge $((2 * ${#tests[@]})) ] || all_failed=$((all_failed + 1))
+write_counts deb-test $all_passed $all_failed 0
+printf '# deb-test: %s passed, %s failed of %s\n' $all_passed $all_failed $((2 * ${#tests[@]}))
+[ $all_failed -eq 0 ] && [ $all_passed -gt 0 ]

@@ -16,8 +16,9 @@ REPORT_PACKAGES=(python3-matplotlib)
 # What only "make check" needs.
 CHECK_PACKAGES=(git perl shellcheck codespell sparse dpkg-dev mandoc)
 
-# What "make install", "make deb" and "make matrix" need.
-DKMS_PACKAGES=(dkms gcc make kmod python3)
+# What "make install", "make deb" and "make matrix" need; the compiler comes with the
+# headers of a kernel.
+DKMS_PACKAGES=(dkms make kmod python3)
 DEB_PACKAGES=(git dpkg-dev debhelper dh-dkms lintian)
 MATRIX_PACKAGES=(debootstrap util-linux)
 
