@@ -163,6 +163,8 @@ static int keep_thread_fn(void *data)
 {
 	struct keeper *k = data;
 
+	/* Here, as its first start gives a thread the CPUs of its node. */
+	set_cpus_allowed_ptr(current, &plan.cpus);
 	while (!kthread_should_stop()) {
 		look(k);
 		if (READ_ONCE(yielded))
@@ -230,7 +232,7 @@ static int create_thread(struct keeper *k)
 		return PTR_ERR(task);
 	k->task = get_task_struct(task);
 	set_user_nice(task, plan.nice);
-	return set_cpus_allowed_ptr(task, &plan.cpus);
+	return 0;
 }
 
 static void prepare_planter(struct fragbed_planter *planter,

@@ -9,7 +9,7 @@ import os
 import re
 import sys
 
-STEPS = ("load", "caps", "map", "unload", "quick", "log", "knobs")
+STEPS = ("load", "caps", "map", "unload", "quick", "knobs", "lockdown", "log")
 
 
 def lines_of(*path):
@@ -71,8 +71,8 @@ def row(kernel):
 
 
 def table(kernels):
-    rows = [["kernel", "Debian", "dkms s", "loaded", "caps", "map", "unloaded", "quick", "log clean",
-             "knobs", "guest"], *map(row, kernels)]
+    rows = [["kernel", "Debian", "dkms s", "loaded", "caps", "map", "unloaded", "quick", "knobs",
+             "lockdown", "log clean", "guest"], *map(row, kernels)]
     widths = [max(len(each[column]) for each in rows) for column in range(len(rows[0]))]
     for each in rows:
         yield "  ".join(text.ljust(width) for text, width in zip(each, widths)).rstrip()
