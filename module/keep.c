@@ -88,7 +88,7 @@ static u64 ran_ns;			/* keep_lock */
 static bool yielded;			/* READ_ONCE/WRITE_ONCE */
 static atomic_long_t keep_held;		/* pages */
 
-static unsigned int look(struct keeper *k)
+static void look(struct keeper *k)
 {
 	struct keep_stats *s = &k->stats;
 
@@ -102,7 +102,6 @@ static unsigned int look(struct keeper *k)
 		s->sum += s->now;
 		s->least = min(s->least, s->now);
 	}
-	return s->now;
 }
 
 static void count_held(struct keeper *k)
