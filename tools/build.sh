@@ -27,10 +27,12 @@ fragments() {
 	case $LANE in
 	uml) printf '%s\n' "$configs/uml.config" ;;
 	uml-small-blocks) printf '%s\n' "$configs/uml.config" "$configs/small-blocks.config" "$suites/numa.config" ;;
-	uml-spb | kasan-spb) printf '%s\n' "$configs/uml.config" "$configs/small-blocks.config" \
+	uml-spb | sanitize) printf '%s\n' "$configs/uml.config" "$configs/small-blocks.config" \
 		"$suites/numa.config" "$configs/superpageblock.config"
-		[ "$LANE" = uml-spb ] || printf '%s\n' "$configs/kasan.config" ;;
-	*) printf '%s\n' "$configs/$LANE.config" "$suites/numa.config" ;;
+		[ "$LANE" = uml-spb ] || printf '%s\n' "$configs/sanitize.config" ;;
+	x86_64) printf '%s\n' "$configs/x86_64.config" "$configs/hotplug.config" "$suites/numa.config" ;;
+	x86_64-*) printf '%s\n' "$configs/x86_64.config" "$suites/numa.config" \
+		"$configs/superpageblock.config" "$configs/${LANE#x86_64-}.config" ;;
 	esac
 }
 

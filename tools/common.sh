@@ -29,7 +29,8 @@ check_path() {
 	esac
 }
 
-lane_names() { "$TOOLS/lanes.py" list; }
+# lane_names [GROUP]: all, or those that are tested together.
+lane_names() { "$TOOLS/lanes.py" list "$@"; }
 
 check_lane() {
 	local lane names

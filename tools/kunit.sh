@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# kunit.sh [--lane LANE | --all] [--limit S] [--out DIR] [--kernel DIR] [GLOB]
+# kunit.sh [--lane LANE | --group GROUP] [--limit S] [--out DIR] [--kernel DIR] [GLOB]
 #
 # Builds the lane's kernel, or takes the linux in DIR as it is, and runs the
-# suites that GLOB names (SUITE[.CASE], default fragbed_*). --all takes all lanes
-# of UML.
+# suites that GLOB names (SUITE[.CASE], default fragbed_*). --group takes all lanes
+# of a group: uml, sanitize, ...
 #
 # Exit codes: 0 all passed, 1 failed, 3 crashed or cut short, 4 all skipped,
-# 5 no test ran, 124 time limit. --all fails, too, if a case ran in no lane.
+# 5 no test ran, 124 time limit. --group fails, too, if a case ran in no lane.
 # Log, JSON and JUnit are left in build/kunit/LANE/.
 #
 #   FRAGBED_KERNEL_ARGS="..."  more kernel arguments
@@ -17,12 +17,16 @@ set -euo pipefail
 
 lanes=("${LANE:-uml}") limit=120 glob='' results=$OUT/kunit kernel=''
 
-usage() { die "usage: kunit.sh [--lane LANE | --all] [--limit S] [--out DIR] [GLOB]"; }
+usage() { die "usage: kunit.sh [--lane LANE | --group GROUP] [--limit S] [--out DIR] [GLOB]"; }
 
 while [ $# -gt 0 ]; do
 	case $1 in
 	--lane) check_lane "${2:?}" && lanes=("$2") && shift 2 ;;
-	--all) mapfile -t lanes < <(lane_names | grep '^uml') && shift ;;
+	--group)
+		mapfile -t lanes < <(lane_names "${2:?}")
+		[ ${#lanes[@]} -gt 0 ] || die "no group '$2' of lanes; see tools/lanes.py"
+		shift 2
+		;;
 	--limit) limit=${2:?} && shift 2 ;;
 	--out) results=${2:?} && shift 2 ;;
 	--kernel) kernel=${2:?} && shift 2 ;;

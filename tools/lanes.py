@@ -4,7 +4,7 @@
 # The lanes: a build of the kernel and how it is started. Imported by the tools
 # in Python; for those in shell:
 #
-#   lanes.py list          the names, a line each
+#   lanes.py list [GROUP]  the names, a line each; only those "make test" runs together
 #   lanes.py LANE FIELD    one of the fields below
 import dataclasses
 import sys
@@ -15,6 +15,7 @@ class Lane:
     build: str          # lanes that differ in nothing but the start share one
     arch: str           # as in ARCH=
     image: str          # what make builds and the machine starts
+    group: str = ""     # "make test" runs the lanes of a group together
     mem: str = "1G"
     args: str = ""      # on the kernel's command line
     suite_args: str = ""
@@ -27,23 +28,33 @@ class Lane:
     icount: bool = False
 
 
+BZIMAGE = "arch/x86/boot/bzImage"
+
 # ZONE_MOVABLE makes a second populated zone. UML has several CPUs only with
 # seccomp=on.
 LANES = {
-    "uml": Lane("uml", "um", "linux"),
-    "uml-small-blocks": Lane("uml-small-blocks", "um", "linux", suite_args="movablecore=256M"),
-    "uml-numa": Lane("uml-small-blocks", "um", "linux",
+    "uml": Lane("uml", "um", "linux", "uml"),
+    "uml-small-blocks": Lane("uml-small-blocks", "um", "linux", "uml",
+                             suite_args="movablecore=256M"),
+    "uml-numa": Lane("uml-small-blocks", "um", "linux", "uml",
                      args="numa=fake=4 ncpus=2 seccomp=on", suite_args="movablecore=256M"),
-    "uml-spb": Lane("uml-spb", "um", "linux"),
-    "kasan-spb": Lane("kasan-spb", "um", "linux"),
-    "x86_64": Lane("x86_64", "x86_64", "arch/x86/boot/bzImage", mem="2G",
+    "uml-spb": Lane("uml-spb", "um", "linux", "uml"),
+    "sanitize": Lane("sanitize", "um", "linux", "sanitize", args="page_poison=1 kmemleak=on"),
+    "sanitize-numa": Lane("sanitize", "um", "linux", "sanitize",
+                          args="page_poison=1 kmemleak=on numa=fake=4 ncpus=2 seccomp=on",
+                          suite_args="movablecore=256M"),
+    "x86_64": Lane("x86_64", "x86_64", BZIMAGE, "x86_64", mem="2G",
                    suite_args="movablecore=512M"),
+    "x86_64-sanitize": Lane("x86_64-sanitize", "x86_64", BZIMAGE, "x86_64-sanitize", mem="3G",
+                            args="page_poison=1 kmemleak=on"),
+    "x86_64-rt": Lane("x86_64-rt", "x86_64", BZIMAGE, "x86_64-rt", mem="2G",
+                      args="page_poison=1"),
 }
 
 # The kernels of the experiment and of the price list, without debugging: mainline as it
 # is, ours with CONFIG_SUPERPAGEBLOCK off and on. Each once more as counted instructions.
 for _name in ("mainline", "off", "spb"):
-    LANES[f"exp-{_name}"] = Lane(f"exp-{_name}", "x86_64", "arch/x86/boot/bzImage", mem="12G",
+    LANES[f"exp-{_name}"] = Lane(f"exp-{_name}", "x86_64", BZIMAGE, mem="12G",
                                  series="none" if _name == "mainline" else "ours",
                                  modules="bench", nodes=1)
     LANES[f"count-{_name}"] = dataclasses.replace(LANES[f"exp-{_name}"], mem="6G", cpus=1,
@@ -51,12 +62,14 @@ for _name in ("mainline", "off", "spb"):
 
 
 def main():
-    if sys.argv[1:] == ["list"]:
-        print(*LANES, sep="\n")
+    if sys.argv[1:2] == ["list"]:
+        groups = sys.argv[2:]
+        print(*(name for name, lane in LANES.items() if not groups or lane.group in groups),
+              sep="\n")
     elif len(sys.argv) == 3 and sys.argv[1] in LANES:
         print(getattr(LANES[sys.argv[1]], sys.argv[2]))
     else:
-        sys.exit(f"usage: lanes.py list | LANE FIELD; there are: {', '.join(LANES)}")
+        sys.exit(f"usage: lanes.py list [GROUP] | LANE FIELD; there are: {', '.join(LANES)}")
 
 
 if __name__ == "__main__":

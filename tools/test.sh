@@ -3,19 +3,28 @@
 #
 # test.sh: what "make test" does: the suites, the knobs of fragbed.ko, the command, nodes,
 # the quick tests of the runner, in all lanes of UML or, with LANE=x86_64, in QEMU,
-# where some more can be had. The parts run two at a time; all of them run,
+# where some more can be had. With SANITIZE=1 in kernels that tell of mistakes, and the
+# longer tests of superpageblocks as well. The parts run two at a time; all of them run,
 # whatever the others said; the last line adds them up.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-lane=${LANE:-uml}
+lane=${LANE:-uml} limit=300
+if [ -n "${SANITIZE:-}" ]; then
+	limit=1800
+	case $lane in
+	uml) lane=sanitize ;;
+	x86_64) lane=x86_64-sanitize ;;
+	*) die "LANE=$lane SANITIZE=$SANITIZE: there is one for uml and for x86_64" ;;
+	esac
+fi
 
 # What runs: stream, name (of the counts, too), command. The streams take about as
 # long as each other.
 parts() {
 	case $lane in
 	uml) cat <<-'END' ;;
-		1 suites          suites --all
+		1 suites          suites --group uml
 		1 numa-uml-numa   script numa uml-numa
 		2 knobs-uml       script knobs uml
 		2 knobs-uml-spb   script knobs uml-spb -- spb
@@ -33,11 +42,31 @@ parts() {
 		2 knobs-x86_64    script knobs x86_64 --args numa=off
 		2 harness-quick   harness --quick
 	END
-	*) die "LANE=$lane: must be uml or x86_64" ;;
+	sanitize) cat <<-'END' ;;
+		1 suites             suites --group sanitize
+		1 leaks-sanitize     script leaks sanitize --args kunit.enable=1
+		1 numa-sanitize-numa script numa sanitize-numa
+		1 soak-sanitize      script soak sanitize
+		1 soak-sanitize-numa script soak sanitize-numa
+		1 press-sanitize     script press sanitize
+		1 mix-sanitize       script mix sanitize
+		2 knobs-sanitize     script knobs sanitize
+		2 command-sanitize   script command sanitize
+		2 defrag_cycle-sanitize script defrag_cycle sanitize
+		2 quick-sanitize-numa script quick sanitize-numa
+	END
+	x86_64-sanitize | x86_64-rt) cat <<-END ;;
+		1 suites          suites --lane $lane
+		1 numa-$lane      script numa $lane
+		1 balance-$lane   script balance $lane
+		2 knobs-$lane     script knobs $lane --args numa=off
+		2 soak-$lane      script soak $lane
+	END
+	*) die "LANE=$lane: must be uml, x86_64 or x86_64-rt" ;;
 	esac
 }
 
-suites() { "$TOOLS/kunit.sh" "$@"; }
+suites() { "$TOOLS/kunit.sh" --limit "$limit" "$@"; }
 harness() { "$TOOLS/harness-test.sh" "$@"; }
 scenario() { "$TOOLS/run.sh" "$@"; }
 
@@ -49,7 +78,7 @@ script() {
 		options+=("$1")
 		shift
 	done
-	"$TOOLS/guest.sh" --lane "$lane" --kernel "$run/$(lane_field "$lane" build)" --timeout 300 \
+	"$TOOLS/guest.sh" --lane "$lane" --kernel "$run/$(lane_field "$lane" build)" --timeout "$limit" \
 		--out "$OUT/$script-$lane" --counts "$script-$lane" "${options[@]}" \
 		"$REPO/debugfs-scripts/$script.sh" "${@:2}"
 }
@@ -69,7 +98,7 @@ stream() {
 
 build_lanes() {
 	local name folder
-	for name in $(lane_names | grep "^$lane"); do
+	for name in $(lane_names "$lane"); do
 		folder=$run/$(lane_field "$name" build)
 		[ ! -d "$folder" ] || continue
 		mkdir "$folder"
