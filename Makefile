@@ -7,7 +7,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 tools := $(CURDIR)/tools
 
-.PHONY: help run experiment bench compare series test mutants check harness prepare build print-tree print-kernel \
+.PHONY: help run experiment bench compare series test again mutants check harness prepare build print-tree print-kernel \
 	modules install uninstall deb deb-test matrix clean clean-cache
 
 help:
@@ -27,6 +27,10 @@ help:
 	@echo 'make test          KUnit suites, debugfs knobs and the runner itself'
 	@echo 'make test LANE=x86_64, make run LANE=x86_64'
 	@echo '                   the same in QEMU, with NUMA balancing and btrfs'
+	@echo 'make test SANITIZE=1 [LANE=x86_64], make test LANE=x86_64-rt'
+	@echo '                   in kernels that tell of mistakes; in a PREEMPT_RT kernel'
+	@echo 'make again [TIMES=100]'
+	@echo '                   the quick tier over and over: is it always green, how long does it take?'
 	@echo 'make mutants       try wrong kernels on the suites'
 	@echo 'make mutants SHARE=8'
 	@echo '                   an eighth of them, with each commit another one'
@@ -71,6 +75,9 @@ series:
 
 test:
 	@$(tools)/test.sh
+
+again:
+	@$(tools)/again.py --times '$(or $(TIMES),100)'
 
 mutants:
 	@$(tools)/mutants.py $(if $(ONLY),--only '$(ONLY)') $(if $(SHARE),--share '$(SHARE)')

@@ -30,7 +30,7 @@ fragments() {
 	uml-spb | sanitize) printf '%s\n' "$configs/uml.config" "$configs/small-blocks.config" \
 		"$suites/numa.config" "$configs/superpageblock.config"
 		[ "$LANE" = uml-spb ] || printf '%s\n' "$configs/sanitize.config" ;;
-	x86_64) printf '%s\n' "$configs/x86_64.config" "$configs/hotplug.config" "$suites/numa.config" ;;
+	x86_64) printf '%s\n' "$configs/x86_64.config" "$configs/x86_64-more.config" "$suites/numa.config" ;;
 	x86_64-*) printf '%s\n' "$configs/x86_64.config" "$suites/numa.config" \
 		"$configs/superpageblock.config" "$configs/${LANE#x86_64-}.config" ;;
 	esac

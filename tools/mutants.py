@@ -48,6 +48,7 @@ LANES = ("uml-small-blocks", "uml")
 SUITES = {"uml-spb": "fragbed_spb_*"}
 # The suite that is asked first, by the beginning of the rule.
 FIRST = {
+    "FP": "fragbed_free_paths",
     "SP": "fragbed_spb_pick", "SI": "fragbed_spb_index", "SS": "fragbed_spb_steering",
     "SC": "fragbed_spb_steering", "SD": "fragbed_spb_defrag", "SK": "fragbed_spb_defrag",
     "SE": "fragbed_spb_evacuate", "SH": "fragbed_spb_shrink", "SB": "fragbed_spb_boot",

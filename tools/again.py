@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+#
+# Runs the quick tier over and over: the suites in all lanes of UML, and quick.sh in a
+# guest with and one without superpageblocks. A case that fails once in a hundred runs
+# shows only so. Goes on after a red run, whose logs are left in build/again/RUN-PART/.
+#
+#   again.py [--times N] [--only GLOB]
+#
+# build/again/times.json has how each run ended and how long it took. Exit code: 0 all
+# green, 1 not.
+import argparse
+import fnmatch
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import boot
+import lanes
+import suites
+
+TOOLS = os.path.dirname(os.path.realpath(__file__))
+REPO = os.path.dirname(TOOLS)
+OUT = os.path.join(REPO, "build", "again")
+QUICK_LANES = ("uml", "uml-spb")
+GUEST_LIMIT = 300
+
+
+def tool(*command):
+    """What a tool prints; it talks to the reader itself."""
+    return subprocess.run([os.path.join(TOOLS, command[0]), *command[1:]], check=True,
+                          stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+class SuitesPart:
+    """The suites in one lane. Which cases there are is asked only once."""
+
+    def __init__(self, lane, tree, kernel):
+        self.name = f"suites-{lane}"
+        self.lane, self.tree, self.kernel = lane, tree, kernel
+        self.expected = None
+
+    def run(self, out):
+        ran = suites.Suites(self.tree, self.lane, self.kernel, out, GUEST_LIMIT)
+        if self.expected is None:
+            os.makedirs(out, exist_ok=True)
+            self.expected = ran.expected("fragbed_*")
+        result = ran.run("fragbed_*", self.expected)
+        return result.exit_code() == suites.PASSED, result.killer() or ""
+
+
+class QuickPart:
+    """quick.sh in a guest of one lane."""
+
+    def __init__(self, lane, kernel):
+        self.name = f"quick-{lane}"
+        self.lane, self.kernel = lane, kernel
+
+    def run(self, out):
+        os.makedirs(out, exist_ok=True)
+        with open(os.path.join(out, "job.log"), "wb") as log:
+            code = subprocess.run(
+                [os.path.join(TOOLS, "guest.sh"), "--lane", self.lane, "--kernel", self.kernel,
+                 "--timeout", str(GUEST_LIMIT), "--out", out,
+                 os.path.join(REPO, "debugfs-scripts", "quick.sh")],
+                stdout=log, stderr=subprocess.STDOUT).returncode
+        return code == 0, f"exit code {code}"
+
+
+def build(folder):
+    """Kernel and module of each lane, in a folder of its own."""
+    for name in sorted({lanes.LANES[lane].build for lane in lane_names()}):
+        os.mkdir(os.path.join(folder, name))
+        tool("build.sh", name, os.path.join(folder, name))
+
+
+def lane_names():
+    return [name for name, lane in lanes.LANES.items() if lane.group == "uml"]
+
+
+def all_parts(folder):
+    tree = tool("prepare.sh")
+
+    def kernel(lane):
+        return os.path.join(folder, lanes.LANES[lane].build)
+
+    return [*(SuitesPart(lane, tree, kernel(lane)) for lane in lane_names()),
+            *(QuickPart(lane, kernel(lane)) for lane in QUICK_LANES)]
+
+
+class Record:
+    """How the runs ended."""
+
+    def __init__(self):
+        self.rows = []
+
+    def add(self, number, part, green, why, seconds):
+        self.rows.append({"run": number, "part": part, "green": green, "why": why,
+                          "seconds": round(seconds, 2)})
+
+    def red(self):
+        return [row for row in self.rows if not row["green"]]
+
+    def of_part(self, part):
+        return [row for row in self.rows if row["part"] == part]
+
+    def runs(self):
+        """Seconds of each whole run."""
+        sums = {}
+        for row in self.rows:
+            sums[row["run"]] = sums.get(row["run"], 0) + row["seconds"]
+        return list(sums.values())
+
+    def save(self):
+        with open(os.path.join(OUT, "times.json"), "w") as file:
+            json.dump(self.rows, file, indent=1)
+
+
+def line(name, green, total, seconds):
+    tenths = statistics.quantiles(seconds, n=10) if len(seconds) > 1 else [seconds[0]] * 9
+    print(f"  {name:24} {green:5} of {total:<5} {statistics.median(seconds):8.1f}"
+          f" {min(seconds):8.1f} {tenths[8]:8.1f} {max(seconds):8.1f}")
+
+
+def show(record, parts):
+    print(f"  {'seconds':24} {'green':>5}    {'':5} {'median':>8} {'least':>8} {'9 of 10':>8} {'most':>8}")
+    for part in parts:
+        rows = record.of_part(part.name)
+        if rows:
+            line(part.name, sum(row["green"] for row in rows), len(rows),
+                 [row["seconds"] for row in rows])
+    runs = record.runs()
+    red = {row["run"] for row in record.red()}
+    line("the whole tier", len(runs) - len(red), len(runs), runs)
+    for row in record.red():
+        print(f"red: run {row['run']}: {row['part']}: {row['why']}; see build/again/{row['run']}-{row['part']}")
+
+
+def run_once(number, parts, record, folder):
+    for part in parts:
+        out = os.path.join(folder, "out")
+        shutil.rmtree(out, ignore_errors=True)
+        start = time.monotonic()
+        green, why = part.run(out)
+        record.add(number, part.name, green, why, time.monotonic() - start)
+        if not green:
+            shutil.copytree(out, os.path.join(OUT, f"{number}-{part.name}"), dirs_exist_ok=True)
+    record.save()
+
+
+def run_all(options, folder):
+    build(folder)
+    parts = [part for part in all_parts(folder) if fnmatch.fnmatch(part.name, options.only)]
+    if not parts:
+        sys.exit(f"--only {options.only}: matches no part")
+    shutil.rmtree(OUT, ignore_errors=True)
+    os.makedirs(OUT)
+    record = Record()
+    try:
+        for number in range(1, options.times + 1):
+            run_once(number, parts, record, folder)
+            print(f"run {number} of {options.times}: {record.runs()[-1]:.1f} s,"
+                  f" {len(record.red())} red so far", file=sys.stderr, flush=True)
+    finally:
+        if record.rows:
+            show(record, parts)
+    return 1 if record.red() else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description="runs the quick tier over and over")
+    parser.add_argument("--times", type=int, default=100)
+    parser.add_argument("--only", default="*", help="parts: suites-LANE, quick-LANE")
+    options = parser.parse_args()
+    boot.stop_on_signals()
+    # Where the tools keep theirs, and clean up if this one is killed.
+    run = os.path.join(machine.cache_folder(), "run")
+    os.makedirs(run, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix=f"{os.getpid()}-", dir=run) as folder:
+            return run_all(options, folder)
+    except boot.Stopped as stopped:
+        return stopped.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
