@@ -439,7 +439,7 @@ static void capture_published_complete(struct kunit *test)
 static void capture_though_skipped(struct kunit *test)
 {
 	struct scene_block *block = scene_block(test, pageblock_order, UNMOV);
-	struct free_at at = prepare_free_at(test, WATCH_SUITABLE, block, 4);
+	struct free_at at;
 	struct scene_run run = {
 		.req = { .gfp = GFP_KERNEL | __GFP_COMP | __GFP_ZERO, .order = 4,
 			 .prio = COMPACT_PRIO_SYNC_LIGHT,
@@ -448,7 +448,9 @@ static void capture_though_skipped(struct kunit *test)
 	};
 	const struct watch_event *suitable;
 
+	/* As soon as it is prepared to be freed it belongs to nobody. */
 	memset(page_address(block->page), 0xa5, PAGE_SIZE << 4);
+	at = prepare_free_at(test, WATCH_SUITABLE, block, 4);
 	scene_save_defer_state(test, block->zone);
 	scene_set_int(test, reach_extfrag_threshold(), 1000);
 	scene_compact_fragmented(test, block->zone, block->pfn, &run);

@@ -32,7 +32,8 @@ fragments() {
 		[ "$LANE" = uml-spb ] || printf '%s\n' "$configs/sanitize.config" ;;
 	x86_64) printf '%s\n' "$configs/x86_64.config" "$configs/x86_64-more.config" "$suites/numa.config" ;;
 	x86_64-*) printf '%s\n' "$configs/x86_64.config" "$suites/numa.config" \
-		"$configs/superpageblock.config" "$configs/${LANE#x86_64-}.config" ;;
+		"$configs/superpageblock.config" "$configs/${LANE#x86_64-}.config"
+		[ "$LANE" = x86_64-rt ] || printf '%s\n' "$configs/preempt.config" ;;
 	esac
 }
 
