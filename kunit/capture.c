@@ -532,11 +532,15 @@ static void capture_makes_success(struct kunit *test)
 }
 
 /*
- * A whole compaction. Four movable pages sit in a block of ours among pages
- * that cannot move, '####mmmm####'; once they have left, the four pages merge
- * to the order that was asked for, '####CCCC####', in the middle of a
- * compaction that works for whole blocks.
+ * A whole compaction. Movable pages sit in a block of ours among pages that cannot
+ * move, '####mmmm####'; once they have left, these pages merge to the order that was
+ * asked for, '####CCCC####', in the middle of a compaction that works for whole
+ * blocks. The order is beyond those in which the task may free pages besides: slabs,
+ * and with KASAN what the stack depot did not need.
  */
+#define PLANTED_ORDER	4
+#define PLANTED		(1 << PLANTED_ORDER)
+
 struct whole {
 	const char *name;
 	unsigned int order;
@@ -546,16 +550,16 @@ struct whole {
 };
 
 static const struct whole wholes[] = {
-	{ .name = "unmovable from unmovable block", .order = 2,
+	{ .name = "unmovable from unmovable block", .order = PLANTED_ORDER,
 	  .block_type = UNMOV, .request_type = UNMOV, .captured = true },
-	{ .name = "unmovable from reclaimable block", .order = 2,
+	{ .name = "unmovable from reclaimable block", .order = PLANTED_ORDER,
 	  .block_type = RECL, .request_type = UNMOV, .captured = true },
-	{ .name = "reclaimable from unmovable block", .order = 2,
+	{ .name = "reclaimable from unmovable block", .order = PLANTED_ORDER,
 	  .block_type = UNMOV, .request_type = RECL, .captured = true },
-	{ .name = "another order than the one freed", .order = 3,
+	{ .name = "another order than the one freed", .order = PLANTED_ORDER + 1,
 	  .block_type = UNMOV, .request_type = UNMOV },
-	{ .name = "unmovable from movable block", .order = 2, .block_type = MOV,
-	  .request_type = UNMOV },
+	{ .name = "unmovable from movable block", .order = PLANTED_ORDER,
+	  .block_type = MOV, .request_type = UNMOV },
 };
 
 static void whole_desc(const struct whole *w, char *desc)
@@ -590,11 +594,11 @@ static bool compact_planted(struct kunit *test, struct scene_block *block, void 
 	struct whole_run *wr = arg;
 
 	scene_save_defer_state(test, block->zone);
-	scene_plant_movable(test, block, 4, 4);
+	scene_plant_movable(test, block, PLANTED, PLANTED);
 	scene_set_type(block, wr->w->block_type);
-	scene_compact_fragmented(test, block->zone, block->pfn + 4, &wr->run);
+	scene_compact_fragmented(test, block->zone, block->pfn + PLANTED, &wr->run);
 	/* With superpageblocks somebody else may move the pages just before. */
-	if (IS_ENABLED(CONFIG_SUPERPAGEBLOCK) && wr->run.watch->moved < 4)
+	if (IS_ENABLED(CONFIG_SUPERPAGEBLOCK) && wr->run.watch->moved < PLANTED)
 		return false;
 	return !wr->w->captured || in_block(wr->run.page, block);
 }
@@ -620,12 +624,12 @@ static void capture_end_to_end(struct kunit *test)
 			    pageblock_order, "compaction works for a block");
 	end = watch_last(wr.run.watch, WATCH_END);
 	KUNIT_ASSERT_NOT_NULL_MSG(test, end, "compaction did not run");
-	KUNIT_EXPECT_GE_MSG(test, wr.run.watch->moved, 4, "the planted pages moved");
+	KUNIT_EXPECT_GE_MSG(test, wr.run.watch->moved, PLANTED, "the planted pages moved");
 	KUNIT_EXPECT_EQ(test, end->capc.order, w->order);
 	KUNIT_EXPECT_EQ_MSG(test, in_block(end->capc.page, block), w->captured, "%s", w->name);
 	KUNIT_EXPECT_EQ_MSG(test, in_block(wr.run.page, block), w->captured, "%s", w->name);
 	if (w->captured) {
-		KUNIT_EXPECT_PTR_EQ(test, wr.run.page, block->page + 4);
+		KUNIT_EXPECT_PTR_EQ(test, wr.run.page, block->page + PLANTED);
 		KUNIT_EXPECT_EQ(test, compound_order(wr.run.page), w->order);
 		KUNIT_EXPECT_EQ(test, wr.run.result, COMPACT_SUCCESS);
 	}
