@@ -544,7 +544,7 @@ static void use_up(struct spb_pressure *pressure)
 
 /**
  * spb_press_all() - use up all that may be had without tainting
- * @test: case
+ * @test: case; skipped if there are other nodes
  * @drawings: the SPBs of the stage
  * @nr: how many
  *
@@ -555,6 +555,8 @@ struct spb_pressure *spb_press_all(struct kunit *test, const char *const *drawin
 {
 	struct spb_pressure *pressure = kunit_kzalloc(test, sizeof(*pressure), GFP_KERNEL);
 
+	if (num_node_state(N_MEMORY) > 1)
+		kunit_skip(test, "requests would go to another node");
 	KUNIT_ASSERT_NOT_NULL(test, pressure);
 	INIT_LIST_HEAD(&pressure->taken);
 	pressure->stage = spb_stage(test, drawings, nr);
@@ -571,7 +573,7 @@ EXPORT_SYMBOL_IF_KUNIT(spb_press_all);
 
 /**
  * spb_press() - spb_press_all() with one SPB on the stage
- * @test: case
+ * @test: case; skipped if there are other nodes
  * @drawing: what it looks like
  */
 struct spb_pressure *spb_press(struct kunit *test, const char *drawing)
