@@ -3,6 +3,7 @@
 #ifdef CONFIG_FRAGBED
 #include <kunit/visibility.h>
 #include <linux/fragbed.h>
+#include <linux/version.h>
 #include "reach.h"
 
 /**
@@ -200,6 +201,30 @@ bool reach_isolate_pageblock(struct zone *zone, struct page *page, bool isolate)
 }
 EXPORT_SYMBOL_IF_KUNIT(reach_isolate_pageblock);
 
+/* Linux 7.3 decides about promotion before it reclaims or compacts, 7.2 in there. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+static unsigned int reach_slowpath_flags(const struct reach_request *req)
+{
+	return alloc_flags_slowpath(req->gfp, req->order);
+}
+
+static void reach_promote(const struct reach_request *req, unsigned int flags,
+			  struct alloc_context *ac)
+{
+	ac->reclaim_compact_order = reclaim_compact_order(req->order, flags, ac);
+}
+#else
+static unsigned int reach_slowpath_flags(const struct reach_request *req)
+{
+	return gfp_to_alloc_flags(req->gfp, req->order);
+}
+
+static void reach_promote(const struct reach_request *req, unsigned int flags,
+			  struct alloc_context *ac)
+{
+}
+#endif
+
 /* What __alloc_pages_slowpath() knows of @req when it starts to compact. */
 static unsigned int reach_alloc_context(const struct reach_request *req,
 					struct alloc_context *ac)
@@ -211,8 +236,9 @@ static unsigned int reach_alloc_context(const struct reach_request *req,
 	prepare_alloc_pages(req->gfp, req->order, req->nid, req->nodes, ac,
 			    &gfp, &flags);
 	ac->nodemask = req->nodes;
-	flags = gfp_to_alloc_flags(req->gfp, req->order) | req->set_flags;
-	return flags & ~req->clear_flags;
+	flags = (reach_slowpath_flags(req) | req->set_flags) & ~req->clear_flags;
+	reach_promote(req, flags, ac);
+	return flags;
 }
 
 /**
