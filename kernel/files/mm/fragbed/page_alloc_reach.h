@@ -3,7 +3,6 @@
 #ifdef CONFIG_FRAGBED
 #include <kunit/visibility.h>
 #include <linux/fragbed.h>
-#include <linux/version.h>
 #include "reach.h"
 
 /**
@@ -201,8 +200,11 @@ bool reach_isolate_pageblock(struct zone *zone, struct page *page, bool isolate)
 }
 EXPORT_SYMBOL_IF_KUNIT(reach_isolate_pageblock);
 
-/* Linux 7.3 decides about promotion before it reclaims or compacts, 7.2 in there. */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+/*
+ * Since 7.3, where ALLOC_TRYLOCK is called ALLOC_NOLOCK, promotion is decided about
+ * before reclaim and compaction; until then in there.
+ */
+#ifdef ALLOC_NOLOCK
 static unsigned int reach_slowpath_flags(const struct reach_request *req)
 {
 	return alloc_flags_slowpath(req->gfp, req->order);
