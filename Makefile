@@ -7,11 +7,11 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 tools := $(CURDIR)/tools
 
-.PHONY: help run experiment bench compare series test again mutants check harness prepare build print-tree print-kernel \
+.PHONY: help run experiment bench compare series test again mutants check harness prepare build print-tree print-kernel suites \
 	modules install uninstall deb deb-test matrix clean clean-cache
 
 help:
-	@echo 'make run           fragment memory in a Linux 7.2 guest, compact it, print the report'
+	@echo 'make run           fragment memory in a Linux guest, compact it, print the report'
 	@echo 'make run SCENARIO=superpageblocks'
 	@echo '                   the same workload without and with superpageblocks'
 	@echo 'make run SCENARIO=defrag'
@@ -31,6 +31,7 @@ help:
 	@echo '                   in kernels that tell of mistakes; in a PREEMPT_RT kernel'
 	@echo 'make again [TIMES=100]'
 	@echo '                   the quick tier over and over: is it always green, how long does it take?'
+	@echo 'make suites        only the KUnit suites, in all lanes of UML'
 	@echo 'make mutants       try wrong kernels on the suites'
 	@echo 'make mutants SHARE=8'
 	@echo '                   an eighth of them, with each commit another one'
@@ -52,7 +53,8 @@ help:
 	@echo 'make clean-cache   delete sources, trees and builds in the cache'
 	@echo
 	@echo 'ACCEL=auto|kvm|tcg           how QEMU runs its guests'
-	@echo 'KERNEL_SRC=TREE or TARBALL   test this Linux 7.2 source'
+	@echo 'KERNEL=7.2|7.3               the Linux to test, for all of the above (7.2)'
+	@echo 'KERNEL_SRC=TREE or TARBALL   test this source'
 	@echo 'FRAGBED_CACHE=DIR            instead of ~/.cache/fragbed'
 	@echo 'FRAGBED_UPDATE=1             look for a newer point release'
 	@echo 'FRAGBED_NO_INSTALL=1         never install packages'
@@ -78,6 +80,9 @@ test:
 
 again:
 	@$(tools)/again.py --times '$(or $(TIMES),100)'
+
+suites:
+	@$(tools)/kunit.sh --group uml
 
 mutants:
 	@$(tools)/mutants.py $(if $(ONLY),--only '$(ONLY)') $(if $(SHARE),--share '$(SHARE)')

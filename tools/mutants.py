@@ -16,6 +16,8 @@
 #   lane = "uml"                (optional) only there, not in LANES
 #   script = "balance"          (optional) debugfs-scripts/balance.sh, not the suites
 #   args = "page_owner=on"      (optional) for the kernel when it runs the script
+#   "7.3" = { function = "f" }  (optional) what is otherwise in Linux 7.3; false: it
+#                               has nothing to break
 #
 # A mutant that no suite notices is a failure. So is one that does not apply or
 # build. One stream per CPU works on the mutants, each in a mount namespace of its
@@ -55,6 +57,7 @@ FIRST = {
 }
 KEYS = {"id", "rule", "file", "function", "from", "to"}
 OPTIONAL_KEYS = {"nth", "lane", "script", "args"}
+SERIES = re.compile(r"\d+\.\d+")
 # How a mutant's number goes through the queue.
 TICKET = struct.Struct("I")
 
@@ -101,7 +104,8 @@ def read_table(path):
     with open(path, "rb") as file:
         mutants = tomllib.load(file).get("mutant", [])
     for mutant in mutants:
-        wrong = (KEYS - mutant.keys()) | (mutant.keys() - KEYS - OPTIONAL_KEYS)
+        unknown = {key for key in mutant.keys() - KEYS - OPTIONAL_KEYS if not SERIES.fullmatch(key)}
+        wrong = (KEYS - mutant.keys()) | unknown
         if wrong:
             sys.exit(f"{path}: mutant {mutant.get('id', '?')}: missing or unknown: {', '.join(sorted(wrong))}")
     names = [mutant["id"] for mutant in mutants]
@@ -109,6 +113,20 @@ def read_table(path):
     if twice:
         sys.exit(f"{path}: twice: {', '.join(sorted(twice))}")
     return mutants
+
+
+def series_of(tree):
+    with open(os.path.join(tree, "Makefile"), encoding="utf-8") as file:
+        number = dict(re.findall(r"^(VERSION|PATCHLEVEL) = (\d+)$", file.read(), re.M))
+    return f"{number['VERSION']}.{number['PATCHLEVEL']}"
+
+
+def for_series(mutants, series):
+    """As they are in that kernel, without those that it has no place for."""
+    absent = [mutant["id"] for mutant in mutants if mutant.get(series) is False]
+    if absent:
+        say(f"Linux {series} has nothing to break for {len(absent)}: {', '.join(absent)}")
+    return [mutant | mutant.get(series, {}) for mutant in mutants if mutant.get(series) is not False]
 
 
 def _die_with_parent():
@@ -396,6 +414,9 @@ def write_results(options, rows, killed, wanted):
 
 def run(options, mutants):
     tree = answer("prepare.sh")
+    mutants = for_series(mutants, series_of(tree))
+    if not mutants:
+        sys.exit("no mutant is left")
     out = os.path.join(REPO, "build", "mutants")
     shutil.rmtree(out, ignore_errors=True)
     os.makedirs(out)

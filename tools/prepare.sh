@@ -4,6 +4,7 @@
 # prepare.sh: gets the kernel source, lays kernel/ and kunit/ over a tree of its
 # own in the cache, and prints that tree's path.
 #
+#   KERNEL=7.3              download that Linux, not 7.2
 #   KERNEL_SRC=DIR|TARBALL  take this source instead of downloading one
 #   FRAGBED_UPDATE=1        look for a newer point release
 #   FRAGBED_NO_SERIES=1     the source as it is, in a tree beside ours
@@ -11,10 +12,24 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 . "$TOOLS/debian.sh"
 
-SERIES=7.2
+SERIES=${KERNEL:-7.2}
 PACKAGE=linux-source-$SERIES
 SUITE=trixie-backports
 SOURCES=$CACHE/sources
+
+# What there are patches for: those in kernel/patches are made for the oldest, and
+# a folder named after a newer one has those that had to differ.
+known_series() {
+	printf '7.2\n'
+	find "$KERNEL_DIR/patches" -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort -V
+}
+
+check_series() {
+	local known
+	known=$(known_series)
+	grep -Fqx -- "$SERIES" <<<"$known" ||
+		die "KERNEL=$SERIES: there are no patches for Linux $SERIES, only for ${known//$'\n'/ }; or give a source with KERNEL_SRC=..."
+}
 
 ### The source: a .deb in the cache, somebody's tarball or somebody's tree
 
@@ -69,6 +84,7 @@ choose_deb() {
 choose_source() {
 	local name
 	if [ -z "${KERNEL_SRC:-}" ]; then
+		check_series
 		choose_deb
 		KIND=deb STAMP=$(basename "$DEB") name=${STAMP#"$PACKAGE"_}
 		name=${name%%-*}
@@ -148,26 +164,56 @@ series_names() {
 	[ ! -f "$KERNEL_DIR/patches/series" ] || sed 's/[[:space:]]*#.*//; s/[[:space:]].*//; /^$/d' "$KERNEL_DIR/patches/series"
 }
 
-# Which patches, in which order, saying what.
-series_state() {
-	series_names
-	series_names | (cd "$KERNEL_DIR" && sed 's,^,patches/,' | xargs -r cat --)
+tree_series() { sed -nE '1,9s/^(VERSION|PATCHLEVEL) = //p' "$TREE/Makefile" 2>/dev/null | paste -sd.; }
+
+# not_newer A B: compares 7.9 and 7.10 as one would.
+not_newer() { printf '%s\n' "$1" "$2" | sort -CV; }
+
+# The folders of patches that count for this tree, the newest first.
+patch_folders() {
+	local series
+	series=$(tree_series)
+	known_series | sort -rV | while IFS= read -r folder; do
+		! not_newer "$folder" "$series" || printf '%s\n' "$folder"
+	done
 }
 
-# The folder of the patches is told anew each time: quilt would stay with the
-# one it saw first.
+# The series as quilt is to read it: FOLDER/NAME where a folder has its own NAME.
+resolve_series() {
+	local name folder folders found
+	folders=$(patch_folders)
+	series_names | while IFS= read -r name; do
+		found=$name
+		for folder in $folders; do
+			[ -f "$KERNEL_DIR/patches/$folder/$name" ] && found=$folder/$name && break
+		done
+		printf '%s\n' "$found"
+	done
+}
+
+# Which patches, in which order, saying what.
+series_state() {
+	cat "$BASE/series"
+	(cd "$KERNEL_DIR/patches" && xargs -r cat --) <"$BASE/series"
+}
+
+# The folder of the patches and the series are told anew each time: quilt would
+# stay with those it saw first.
 in_quilt() {
 	mkdir -p "$TREE/.pc"
 	printf '2\n' >"$TREE/.pc/.version"
 	printf '%s\n' "$KERNEL_DIR/patches" >"$TREE/.pc/.quilt_patches"
-	printf 'series\n' >"$TREE/.pc/.quilt_series"
-	(cd "$TREE" && QUILT_PATCHES=$KERNEL_DIR/patches quilt --quiltrc /dev/null "$@")
+	printf '%s\n' "$BASE/series" >"$TREE/.pc/.quilt_series"
+	(cd "$TREE" && quilt --quiltrc /dev/null "$@")
 }
 
 # The files the applied patches touch.
 patched_files() {
-	[ -d "$TREE/.pc" ] || return 0
-	(cd "$TREE/.pc" && find . -mindepth 3 -type f ! -name .timestamp | cut -d/ -f3- | sort -u)
+	local name
+	[ -s "$TREE/.pc/applied-patches" ] || return 0
+	while IFS= read -r name; do
+		(cd "$TREE/.pc/$name" && find . -type f ! -name .timestamp -printf '%P\n')
+	done <"$TREE/.pc/applied-patches" | sort -u
 }
 
 file_hash() { sha256sum 2>/dev/null <"$1" | cut -c1-64; }
@@ -222,15 +268,16 @@ pop_patches() {
 # No fuzz: a hunk that applies only loosely may land in the wrong place.
 push_patches() {
 	local log=$CACHE/logs/quilt.log
-	[ -n "$(series_names)" ] || return 0
+	[ -s "$BASE/series" ] || return 0
 	if ! in_quilt push -a --fuzz=0 >"$log" 2>&1; then
 		sed -n '/^Applying patch/h; /^patching file/H; /FAILED\|malformed\|does not\|No such\|reject/{x;/./p;s/.*//;x;p}' "$log" >&2
-		die "the series in $KERNEL_DIR/patches does not apply to ${STAMP}; whole log: $log"
+		die "the series in $KERNEL_DIR/patches, for Linux $(known_series | paste -sd" "), does not apply to ${STAMP}; whole log: $log"
 	fi
 }
 
 apply_series() {
 	local state
+	resolve_series >"$BASE/series"
 	state=$(series_state | sha256sum)
 	[ ! -f "$BASE/applied" ] || [ "$(cat "$BASE/applied")" != "$state" ] || return 0
 	pop_patches

@@ -20,7 +20,8 @@ esac
 header() { sed '/^---$/,$d' "$KERNEL_DIR/patches/$1"; }
 field() { header "$1" | sed -n "s/^$2: //p" | head -n 1; }
 new_files() { sed -n 's/^New-files: //p' "$KERNEL_DIR/patches/$1"; }
-names() { sed '/^#/d; /^$/d' "$KERNEL_DIR/patches/series"; }
+# As prepare.sh chose them for this tree, FOLDER/NAME for those of a newer kernel only.
+names() { cat "$(dirname "$TREE")/series"; }
 
 git_here() { git -C "$work" -c user.name=fragbed -c user.email=fragbed -c commit.gpgsign=false "$@"; }
 

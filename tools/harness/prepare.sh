@@ -82,6 +82,44 @@ test_patch_applies_with_an_offset() {
 	make_tarball && prepare && has_line twenty "$tree/mm/page_alloc.c"
 }
 
+# make_source_of VERSION PATCHLEVEL: a kernel that one.patch is not for, but 7.3/one.patch is.
+make_source_of() {
+	make_source && mkdir -p "$work/kernel/patches/7.3" || return 1
+	add_patch one.patch mm/page_alloc.c 20 twenty && add_patch two.patch mm/compaction.c 5 five || return 1
+	sed -i 's/^17$/seventeen/' "$work/src/mm/page_alloc.c"
+	printf '# top\nVERSION = %s\nPATCHLEVEL = %s\nSUBLEVEL = 4\n' "$1" "$2" >"$work/src/Makefile"
+	sed 's/^ 17$/ seventeen/; s/twenty/twenty-one/' "$work/kernel/patches/one.patch" \
+		>"$work/kernel/patches/7.3/one.patch"
+	make_tarball
+}
+
+applies_those_of_7.3() {
+	prepare && has_line twenty-one "$tree/mm/page_alloc.c" && has_line five "$tree/mm/compaction.c" &&
+		[ "$(paste -sd' ' <"$tree/../series")" = "7.3/one.patch two.patch" ]
+}
+
+test_patches_of_its_version() { make_source_of 7 3 && applies_those_of_7.3; }
+
+test_patches_of_an_earlier_version() { make_source_of 7 10 && applies_those_of_7.3; }
+
+test_no_patches_for_an_older_version() {
+	make_source_of 7 2 && refuses && says "Hunk #1 FAILED" && says one.patch &&
+		says "for Linux 7.2 7.3, does not apply"
+}
+
+# An edit of the folder's patch is seen, and comes off again.
+test_patches_of_a_version_are_edited() {
+	make_source_of 7 3 && applies_those_of_7.3 || return 1
+	sed -i 's/twenty-one/TWENTY/' "$work/kernel/patches/7.3/one.patch"
+	prepare && has_line TWENTY "$tree/mm/page_alloc.c" && : >"$work/kernel/patches/series" && prepare &&
+		cmp "$tree/mm/page_alloc.c" "$work/src/mm/page_alloc.c"
+}
+
+test_kernel_without_patches() {
+	make_source_of 7 3 || return 1
+	(export KERNEL=7.1 && ! prepare '') && says "no patches for Linux 7.1, only for 7.2 7.3"
+}
+
 test_half_unpacked_tree_is_redone() {
 	test_prepare_applies_the_series || return 1
 	rm "$tree/mm/compaction.c" "${tree%/linux}/stamp"

@@ -200,6 +200,33 @@ bool reach_isolate_pageblock(struct zone *zone, struct page *page, bool isolate)
 }
 EXPORT_SYMBOL_IF_KUNIT(reach_isolate_pageblock);
 
+/*
+ * Since 7.3, where ALLOC_TRYLOCK is called ALLOC_NOLOCK, promotion is decided about
+ * before reclaim and compaction; until then in there.
+ */
+#ifdef ALLOC_NOLOCK
+static unsigned int reach_slowpath_flags(const struct reach_request *req)
+{
+	return alloc_flags_slowpath(req->gfp, req->order);
+}
+
+static void reach_promote(const struct reach_request *req, unsigned int flags,
+			  struct alloc_context *ac)
+{
+	ac->reclaim_compact_order = reclaim_compact_order(req->order, flags, ac);
+}
+#else
+static unsigned int reach_slowpath_flags(const struct reach_request *req)
+{
+	return gfp_to_alloc_flags(req->gfp, req->order);
+}
+
+static void reach_promote(const struct reach_request *req, unsigned int flags,
+			  struct alloc_context *ac)
+{
+}
+#endif
+
 /* What __alloc_pages_slowpath() knows of @req when it starts to compact. */
 static unsigned int reach_alloc_context(const struct reach_request *req,
 					struct alloc_context *ac)
@@ -211,8 +238,9 @@ static unsigned int reach_alloc_context(const struct reach_request *req,
 	prepare_alloc_pages(req->gfp, req->order, req->nid, req->nodes, ac,
 			    &gfp, &flags);
 	ac->nodemask = req->nodes;
-	flags = gfp_to_alloc_flags(req->gfp, req->order) | req->set_flags;
-	return flags & ~req->clear_flags;
+	flags = (reach_slowpath_flags(req) | req->set_flags) & ~req->clear_flags;
+	reach_promote(req, flags, ac);
+	return flags;
 }
 
 /**

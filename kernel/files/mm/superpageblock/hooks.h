@@ -159,10 +159,8 @@ static inline bool spb_avoids_tainting(int type)
 	return type != MIGRATE_MOVABLE;
 }
 
-static inline bool spb_gfp_avoids_tainting(gfp_t gfp)
-{
-	return spb_avoids_tainting(gfp_migratetype(gfp));
-}
+/* A macro, as above: Linux 7.3 has gfp_migratetype() in what includes this. */
+#define spb_gfp_avoids_tainting(gfp) spb_avoids_tainting(gfp_migratetype(gfp))
 
 /* Fallbacks find movable pages of both pools. */
 static inline struct page *spb_fallback_page(struct free_area *area, int label)
