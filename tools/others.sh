@@ -20,8 +20,10 @@ MM=(compaction hugetlb thp migration cow madv_guard madv_populate process_madv k
 
 usage() { die "usage: [LANE=uml|x86_64] others.sh [--seed N] [ITEM...]"; }
 
-# Those of the class "vm", without those that stress-ng itself says may hang a machine.
+# Those of the class "vm", without those that stress-ng itself says may hang a machine,
+# and the one that moves memory from node to node.
 stressors() {
+	printf 'numa\n'
 	stress-ng --class vm? | sed 's/.*stressors: //' | tr ' ' '\n' | grep -vxE 'mlockmany|watchdog'
 }
 
@@ -41,22 +43,20 @@ kernels() {
 	esac
 }
 
-# What the tables open with.
+# facts KERNEL FOLDER: what the tables open with, of the kernel built in FOLDER.
 facts() {
-	local build
-	build=$("$TOOLS/build.sh" "$1")
-	build=${build%"/$(lane_field "$1" image)"}
 	printf 'kernel=%s\nconfig=%s\nseed=%s\ncommit=%s\n' \
-		"$(cat "$build/include/config/kernel.release")" "$(sha256sum <"$build/.config" | cut -c1-12)" \
-		"$FRAGBED_JOB_SEED" "$(git -C "$REPO" describe --always --dirty 2>/dev/null || echo unknown)"
+		"$(cat "$2/include/config/kernel.release")" "$(sha256sum <"$2/.config" | cut -c1-12)" \
+		"$FRAGBED_JOB_SEED" "$(git -C "$REPO" describe --always --dirty 2>/dev/null || echo unknown)" >"$out/facts-$1"
 }
 
 build_all() {
-	local kernel
+	local kernel image
+	mkdir -p "$out"
 	for kernel in "${pair[@]}"; do
-		mkdir -p "$run/$kernel" "$out"
-		"$TOOLS/build.sh" "$kernel" "$run/$kernel" >/dev/null
-		facts "$kernel" >"$out/facts-$kernel"
+		mkdir -p "$run/$kernel"
+		image=$("$TOOLS/build.sh" "$kernel" "$run/$kernel")
+		facts "$kernel" "${image%"/$(lane_field "$kernel" image)"}"
 	done
 	[ "$lane" = uml ] || FRAGBED_JOB_SELFTESTS=$("$TOOLS/selftests.sh")
 	export FRAGBED_JOB_SELFTESTS

@@ -27,7 +27,7 @@ VERDICTS = ("worse", "flaky", "fails on both", "better", "passes", "skipped")
 LOG = "kernel log: "
 OUTCOME = "outcome"
 
-TAP = re.compile(r"^(not )?ok \d+ ?(?:- )?(.*?)(?:\s*# *(SKIP|XFAIL)?.*)?$")
+TAP = re.compile(r"^(not )?ok (\d+) ?(?:- )?(.*?)(?:\s*# *(SKIP|XFAIL)?.*)?$")
 STRESS_NG_SKIPS = (3, 4)    # no resource, not implemented
 
 
@@ -83,11 +83,12 @@ def add_tap(checks, item, lines):
         match = own or nested
         if not match:
             continue
-        state = BAD if match[1] and match[3] != "XFAIL" else SKIPPED if match[3] == "SKIP" else PASSED
+        name = match[3] or f"check {match[2]}"
+        state = BAD if match[1] and match[4] != "XFAIL" else SKIPPED if match[4] == "SKIP" else PASSED
         if nested:
-            pending.append((match[2], state))
+            pending.append((name, state))
             continue
-        test = f"{item} {match[2]}"
+        test = f"{item} {name}"
         checks.add(test, OUTCOME, state)
         while pending:
             checks.add(test, *pending.pop(0))
