@@ -27,7 +27,7 @@ VERDICTS = ("worse", "flaky", "fails on both", "better", "passes", "skipped")
 LOG = "kernel log: "
 OUTCOME = "outcome"
 
-TAP = re.compile(r"^(not )?ok (\d+) ?(?:- )?(.*?)(?:\s*# *(SKIP|XFAIL)?.*)?$")
+TAP = re.compile(r"^(not )?ok (\d+) ?(?:- )?(.*?)(?:\s*# *(SKIP|XFAIL)? *(.*))?$")
 STRESS_NG_SKIPS = (3, 4)    # no resource, not implemented
 
 
@@ -55,7 +55,7 @@ class Checks:
     def add_log(self, test, lines):
         """Reports of the kernel, without what differs from one to the next."""
         for line in lines:
-            text = re.sub(r"^[# ]*\[[ .0-9]+\] |0x[0-9a-f]+|\d+|\+.*", "", line).strip()
+            text = re.sub(r"^[# ]*\[[ .0-9]+\] |\+.*|\b\w*\d\w*\b", "", line).strip()
             self.tests.setdefault(test, {})[LOG + text] = BAD
 
 
@@ -83,7 +83,8 @@ def add_tap(checks, item, lines):
         match = own or nested
         if not match:
             continue
-        name = match[3] or f"check {match[2]}"
+        # What is skipped has its name behind that word, or the reason.
+        name = match[3] or match[5] or f"check {match[2]}"
         state = BAD if match[1] and match[4] != "XFAIL" else SKIPPED if match[4] == "SKIP" else PASSED
         if nested:
             pending.append((name, state))
