@@ -53,7 +53,7 @@ trinity_group() {
 # seconds_for ITEM: how long it may take where the processor is emulated.
 seconds_for() {
 	case $1 in
-	mm/*) echo 600 ;;
+	mm/*) echo 900 ;;
 	*) echo 300 ;;
 	esac
 }

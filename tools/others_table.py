@@ -24,8 +24,10 @@ BAD, SKIPPED, PASSED = 0, 1, 2
 STATES = {"PASS": PASSED, "SKIP": SKIPPED}
 # The first one that a check of a test has is that of the test.
 VERDICTS = ("worse", "flaky", "fails on both", "better", "passes", "skipped")
-LOG = "kernel log: "
 OUTCOME = "outcome"
+# Checks that only a run has that went wrong.
+LOG = "kernel log: "
+ENDED = "ended by itself"
 
 TAP = re.compile(r"^(not )?ok (\d+) ?(?:- )?(.*?)(?:\s*# *(SKIP|XFAIL)? *(.*))?$")
 STRESS_NG_SKIPS = (3, 4)    # no resource, not implemented
@@ -101,8 +103,8 @@ def add_item(checks, folder, item):
     ended = (read_lines(folder, item, "ended") or ["none 0"])[0].split()[0]
     if item.startswith(("mm/", "futex/")):
         add_tap(checks, item, read_lines(folder, item, "output"))
-        # What the tests said is above; here only whether all of them were run.
-        checks.add(item, OUTCOME, BAD if ended not in ("0", "1", "4") else PASSED)
+        if ended not in ("0", "1", "4"):
+            checks.add(item, ENDED, BAD)
     else:
         skipped = item.startswith("stress-ng/") and ended in map(str, STRESS_NG_SKIPS)
         checks.add(item, OUTCOME, SKIPPED if skipped else PASSED if ended == "0" else BAD)
@@ -144,7 +146,7 @@ class Comparison:
 
     def states(self, kernel, test, check):
         """One for each run in which that test was asked for."""
-        absent = PASSED if check.startswith(LOG) else BAD
+        absent = PASSED if check.startswith((LOG, ENDED)) else BAD
         return [run.get(test, {}).get(check, absent) for run in self.runs[kernel]
                 if any(item_of(other) == item_of(test) for other in run)]
 
