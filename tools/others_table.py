@@ -30,6 +30,7 @@ LOG = "kernel log: "
 ENDED = "ended by itself"
 
 TAP = re.compile(r"^(not )?ok (\d+) ?(?:- )?(.*?)(?:\s*# *(SKIP|XFAIL)? *(.*))?$")
+NOTED = 3
 STRESS_NG_SKIPS = (3, 4)    # no resource, not implemented
 
 
@@ -210,18 +211,26 @@ def aligned(table):
         yield "  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip()
 
 
-def notes(comparison, folder):
-    """The checks behind each verdict that is not just a pass."""
+def said_of(comparison, test, check):
     words = {PASSED: "pass", BAD: "fail", SKIPPED: "skip"}
+    return "; ".join(f"{name} " + (" ".join(words[state] for state in states) or "not run")
+                     for name, states in (("mainline", comparison.states(comparison.kernels[0], test, check)),
+                                          ("ours", comparison.states(comparison.kernels[1], test, check))))
+
+
+def notes(comparison, folder):
+    """The first checks behind each verdict that is not the same on both; table.json has all."""
     for test in comparison.tests:
-        for check, said in comparison.verdicts[test].items():
-            if said not in ("worse", "flaky", "better"):
-                continue
-            states = ("; ".join(f"{name} " + " ".join(words[state] for state in comparison.states(kernel, test, check))
-                                for name, kernel in zip(("mainline", "ours"), comparison.kernels)))
-            yield f"{said}: {test}: {check}: {states}"
-            if said == "worse":
-                yield f"  see {os.path.join(folder, 'run-*', comparison.kernels[1], item_of(test))}"
+        said = comparison.verdict(test)
+        if said not in ("worse", "flaky", "better"):
+            continue
+        checks = [check for check in comparison.verdicts[test] if comparison.verdicts[test][check] == said]
+        for check in checks[:NOTED]:
+            yield f"{said}: {test}: {check}: {said_of(comparison, test, check)}"
+        if len(checks) > NOTED:
+            yield f"  and {len(checks) - NOTED} more checks"
+        if said == "worse":
+            yield f"  see {os.path.join(folder, 'run-*', comparison.kernels[1], item_of(test))}"
 
 
 def text_of(comparison, folder, fold):
