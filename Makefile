@@ -7,7 +7,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 tools := $(CURDIR)/tools
 
-.PHONY: help run experiment bench compare series test again mutants check harness prepare build print-tree print-kernel suites \
+.PHONY: help run experiment bench compare series test again mutants check harness prepare build print-tree print-kernel suites others \
 	modules install uninstall deb deb-test matrix clean clean-cache
 
 help:
@@ -35,6 +35,9 @@ help:
 	@echo 'make mutants       try wrong kernels on the suites'
 	@echo 'make mutants SHARE=8'
 	@echo '                   an eighth of them, with each commit another one'
+	@echo 'make others        the KUnit suites of the kernel itself, on mainline and on ours'
+	@echo 'make others LANE=x86_64 [ITEMS="mm/cow stress-ng/vm"]'
+	@echo '                   the same with its selftests of mm, stress-ng and trinity, in QEMU'
 	@echo 'make check         shellcheck, checkpatch, licences'
 	@echo 'make harness       all tests of the tools'
 	@echo 'make prepare       only get and patch the kernel source'
@@ -86,6 +89,9 @@ suites:
 
 mutants:
 	@$(tools)/mutants.py $(if $(ONLY),--only '$(ONLY)') $(if $(SHARE),--share '$(SHARE)')
+
+others:
+	@$(tools)/others.sh $(ITEMS)
 
 check:
 	@$(tools)/check.sh

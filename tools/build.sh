@@ -15,12 +15,26 @@ LANE=$(lane_field "${1:-uml}" build)
 ARCH=$(lane_field "$LANE" arch)
 IMAGE=$(lane_field "$LANE" image)
 
+# Other people's tests: the same for mainline and ours, but for superpageblocks.
+others_fragments() {
+	local configs=$KERNEL_DIR/configs
+	case $LANE in
+	others-uml-*) printf '%s\n' "$TREE/tools/testing/kunit/configs/all_tests.config" "$configs/others-uml.config" ;;
+	*) printf '%s\n' "$configs/others.config" ;;
+	esac
+	case $LANE in
+	others-uml-spb) printf '%s\n' "$configs/others-uml-spb.config" ;;
+	others-spb) printf '%s\n' "$configs/experiment-spb.config" ;;
+	esac
+}
+
 # The configuration fragments of the lane, which kunit.py merges.
 fragments() {
 	local configs=$KERNEL_DIR/configs suites=$TREE/mm/fragbed/kunit
 	case $LANE in
 	exp-spb) printf '%s\n' "$configs/experiment.config" "$configs/experiment-spb.config" && return ;;
 	exp-*) printf '%s\n' "$configs/experiment.config" && return ;;
+	others-*) others_fragments && return ;;
 	esac
 	printf '%s\n' "$configs/guest.config"
 	[ ! -f "$suites/.kunitconfig" ] || printf '%s\n' "$suites/.kunitconfig"
@@ -113,6 +127,7 @@ build_bench() {
 build_modules() {
 	case $(lane_field "$LANE" modules) in
 	bench) build_bench ;;
+	none) ;;
 	*) build_module && build_stock_module ;;
 	esac
 }

@@ -13,6 +13,7 @@ set -euo pipefail
 . "$TOOLS/harness/experiment.sh"
 . "$TOOLS/harness/qemu.sh"
 . "$TOOLS/harness/matrix.sh"
+. "$TOOLS/harness/others.sh"
 
 # exits WANTED COMMAND...: its exit code is as wanted; its output is in $log.
 exits() {

@@ -20,7 +20,7 @@ class Lane:
     args: str = ""      # on the kernel's command line
     suite_args: str = ""
     series: str = "ours"    # "none": the source as it is, without our patches
-    modules: str = "fragbed"    # "bench": those of module/bench only
+    modules: str = "fragbed"    # "bench": those of module/bench only; "none"
     # For QEMU only. icount: guest time is the number of instructions retired, which
     # is the same in each run; it takes one CPU.
     cpus: int = 2
@@ -60,6 +60,14 @@ for _name in ("mainline", "off", "spb"):
                                  modules="bench", nodes=1)
     LANES[f"count-{_name}"] = dataclasses.replace(LANES[f"exp-{_name}"], mem="6G", cpus=1,
                                                   icount=True)
+
+# The kernels on which other people's tests run: mainline and ours, configured the same.
+for _ours in (False, True):
+    _how = {"series": "ours" if _ours else "none", "modules": "none"}
+    _name = "others-uml-spb" if _ours else "others-uml-mainline"
+    LANES[_name] = Lane(_name, "um", "linux", **_how)
+    _name = "others-spb" if _ours else "others-mainline"
+    LANES[_name] = Lane(_name, "x86_64", "arch/x86/boot/bzImage", mem="4G", **_how)
 
 
 def main():

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# packages.sh [run|check|qemu|report|dkms|deb|matrix]: makes sure that what the other tools call is there.
+# packages.sh [run|check|qemu|report|dkms|deb|matrix|others]: makes sure that what the other tools call is there.
 # Installs what is missing when it may; otherwise prints the command to type.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -21,6 +21,8 @@ CHECK_PACKAGES=(git perl shellcheck codespell sparse dpkg-dev mandoc)
 DKMS_PACKAGES=(dkms make kmod python3)
 DEB_PACKAGES=(git dpkg-dev debhelper dh-dkms lintian)
 MATRIX_PACKAGES=(debootstrap util-linux)
+# What builds the kernel's selftests, and other people's tests that Debian has.
+OTHERS_PACKAGES=(libcap-dev libnuma-dev liburing-dev stress-ng trinity util-linux)
 
 # One line for each package that is not fully installed.
 missing_packages() {
@@ -90,7 +92,8 @@ qemu) check_packages "${RUN_PACKAGES[@]}" "${QEMU_PACKAGES[@]}" ;;
 dkms) check_packages "${DKMS_PACKAGES[@]}" ;;
 deb) check_packages "${DEB_PACKAGES[@]}" ;;
 matrix) check_packages "${RUN_PACKAGES[@]}" "${QEMU_PACKAGES[@]}" "${DEB_PACKAGES[@]}" "${MATRIX_PACKAGES[@]}" ;;
+others) check_packages "${RUN_PACKAGES[@]}" "${QEMU_PACKAGES[@]}" "${OTHERS_PACKAGES[@]}" ;;
 report) check_packages "${REPORT_PACKAGES[@]}" ;;
 check) check_packages "${RUN_PACKAGES[@]}" "${CHECK_PACKAGES[@]}" ;;
-*) die "usage: packages.sh [run|check|qemu|report|dkms|deb|matrix]" ;;
+*) die "usage: packages.sh [run|check|qemu|report|dkms|deb|matrix|others]" ;;
 esac

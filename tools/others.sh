@@ -1,0 +1,131 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# others.sh [--seed N] [ITEM...]: what "make others" does: tests that others have written,
+# on mainline and on ours with the same configuration, but for superpageblocks. In UML
+# all_tests, the kernel's own set of KUnit suites; with LANE=x86_64, in QEMU, the ITEMs of
+# debugfs-scripts/others.sh, by default all below.
+#
+# What does not come out the same on both is run three times more, since a test may fail
+# by chance. build/others/LANE/ has the table, also as JSON, and a folder run-N/KERNEL for
+# what each run said. Exit: 0 nothing is worse on ours, 1 something is.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+lane=${LANE:-uml}
+again=3
+MM=(compaction hugetlb thp migration cow madv_guard madv_populate process_madv ksm ksm_numa
+	mmap mremap mlock gup_test userfaultfd soft_dirty pagemap mkdirty mdwe vma_merge rmap
+	memory-failure memfd_secret process_mrelease)
+
+usage() { die "usage: [LANE=uml|x86_64] others.sh [--seed N] [ITEM...]"; }
+
+# Those of the class "vm", without those that stress-ng itself says may hang a machine,
+# and the one that moves memory from node to node.
+stressors() {
+	printf 'numa\n'
+	stress-ng --class vm? | sed 's/.*stressors: //' | tr ' ' '\n' | grep -vxE 'mlockmany|watchdog'
+}
+
+all_items() {
+	printf 'mm/%s\n' "${MM[@]}"
+	printf 'futex/%s\n' futex_numa_mpol
+	stressors | sed 's,^,stress-ng/,'
+	printf 'trinity/%s\n' vm vfs all
+}
+
+# The same names as in the folders: mainline first.
+kernels() {
+	case $lane in
+	uml) printf '%s\n' others-uml-mainline others-uml-spb ;;
+	x86_64) printf '%s\n' others-mainline others-spb ;;
+	*) die "LANE=$lane: must be uml or x86_64" ;;
+	esac
+}
+
+# facts KERNEL FOLDER: what the tables open with, of the kernel built in FOLDER.
+facts() {
+	printf 'kernel=%s\nconfig=%s\nseed=%s\ncommit=%s\n' \
+		"$(cat "$2/include/config/kernel.release")" "$(sha256sum <"$2/.config" | cut -c1-12)" \
+		"$FRAGBED_JOB_SEED" "$(git -C "$REPO" describe --always --dirty 2>/dev/null || echo unknown)" >"$out/facts-$1"
+}
+
+build_all() {
+	local kernel image
+	mkdir -p "$out"
+	for kernel in "${pair[@]}"; do
+		mkdir -p "$run/$kernel"
+		image=$("$TOOLS/build.sh" "$kernel" "$run/$kernel")
+		facts "$kernel" "${image%"/$(lane_field "$kernel" image)"}"
+	done
+	[ "$lane" = uml ] || FRAGBED_JOB_SELFTESTS=$("$TOOLS/selftests.sh")
+	export FRAGBED_JOB_SELFTESTS
+}
+
+# run_suites KERNEL FOLDER: its exit code is no answer, since a suite may fail on both.
+run_suites() {
+	"$TOOLS/kunit.sh" --lane "$1" --kernel "$run/$1" --limit 1200 --out "$2" '*' >"$2/$1.txt" 2>&1 || :
+	[ -s "$2/$1/result.json" ] || die "$1: no suite was run, see $2/$1.txt"
+}
+
+# What a busy host can do to an emulated guest: stalls, and a timer that seems dead.
+patience="rcupdate.rcu_cpu_stall_timeout=180 no_timer_check"
+
+# run_guests KERNEL FOLDER ITEM...: a guest that dies takes only the test with it during
+# which it died; the others are run by the next guest.
+run_guests() {
+	local kernel=$1 to=$2 item left guest=0 rc
+	shift 2
+	while [ $# -gt 0 ]; do
+		guest=$((guest + 1)) rc=0 left=()
+		"$TOOLS/guest.sh" --lane "$kernel" --kernel "$run/$kernel" --timeout 7200 --out "$to" \
+			--args "$patience" "$REPO/debugfs-scripts/others.sh" "$@" || rc=$?
+		mv "$to/kernel.log" "$to/kernel-$guest.log"
+		for item; do
+			[ -d "$to/$item" ] || left+=("$item")
+		done
+		[ ${#left[@]} -lt $# ] || die "$kernel: the guest ran no test (exit code $rc), see $to/kernel-$guest.log"
+		set -- "${left[@]}"
+	done
+}
+
+# run_both NUMBER ITEM...
+run_both() {
+	local kernel folder=$out/run-$1
+	shift
+	for kernel in "${pair[@]}"; do
+		say "== $kernel, ${folder##*/}"
+		mkdir -p "$folder/$kernel"
+		case $lane in
+		uml) run_suites "$kernel" "$folder" ;;
+		*) run_guests "$kernel" "$folder/$kernel" "$@" ;;
+		esac
+	done
+}
+
+export FRAGBED_JOB_SEED=1
+while [ $# -gt 0 ]; do
+	case $1 in
+	--seed) FRAGBED_JOB_SEED=${2:?} && shift 2 ;;
+	-*) usage ;;
+	*) break ;;
+	esac
+done
+mapfile -t pair < <(kernels)
+[ ${#pair[@]} -eq 2 ] || exit 1
+out=$OUT/others/$lane
+make_run_folder
+rm -rf "$out"
+build_all
+items=("$@")
+[ "$lane" = uml ] || [ $# -gt 0 ] || mapfile -t items < <(all_items)
+run_both 1 "${items[@]}"
+mapfile -t differing < <("$TOOLS/others_table.py" --differing "$out" "${pair[@]}")
+for number in $(seq 2 $((again + 1))); do
+	[ ${#differing[@]} -eq 0 ] || run_both "$number" "${differing[@]}"
+done
+rc=0
+"$TOOLS/others_table.py" "$out" "${pair[@]}" || rc=$?
+read -r passed failed skipped <"$out/counts"
+write_counts "others-$lane" "$passed" "$failed" "$skipped"
+exit $rc
