@@ -3,8 +3,9 @@
 #
 # faults.sh [ROW...]: each knob, each fact, loading and unloading with an allocation
 # that fails: the first one, the second one and so on, until there is none left to fail.
-# From the 64th on only some of them. KTAP on stdout.
-# A ROW is the number of one in the table.
+# KTAP on stdout. A ROW is the number of one in the table.
+#
+#   FRAGBED_JOB_EACH=400   from that one on, each eighth more only
 #
 # shellcheck disable=SC2016,SC2034,SC2317,SC2329  # rows are made lines, and call by name
 
@@ -12,6 +13,7 @@
 . "$(dirname "$0")/disturb.sh"
 
 faults=/sys/kernel/debug
+each=${FRAGBED_JOB_EACH:-400}
 
 # What there must be | action of fail_nth.c | file | line | what may come of it
 #
@@ -77,8 +79,8 @@ fail_all_kinds() {
 
 with_unloaded() { ! module_loaded || unload_module; }
 
-# The next allocation to fail: each of the first 64, then each eighth more.
-next_nth() { nth=$((nth < 64 ? nth + 1 : nth + nth / 8)); }
+# The next allocation to fail.
+next_nth() { nth=$((nth < each ? nth + 1 : nth + nth / 8)); }
 
 # Runs the row's action, its $nth allocation failing; sets $errno and $hit.
 act() {
@@ -135,7 +137,7 @@ until_none_is_left() {
 		[ "$errno" = OK ] || refused=$((refused + 1))
 	done
 	load_module && row_ends || return 1
-	say "less than $nth allocations, $((tries - 1)) made to fail, $refused refused"
+	say "$((tries - 1)) allocations made to fail, one at a time; $refused times it was refused"
 }
 
 # --- main ------------------------------------------------------------------------
@@ -149,7 +151,7 @@ need which gcc -- "gcc is missing"
 check_needs
 build_tool fail_nth || exit 1
 answer=$tools/answer
-kthreadd=$(awk '/^kthreadd / { print FILENAME }' /proc/[0-9]/comm 2>/dev/null | tr -dc '0-9')
+kthreadd=$(awk '$1 == "kthreadd" { print FILENAME }' /proc/[0-9]/comm | tr -dc '0-9')
 log_may_have_failed_allocations
 begin
 fail_all_kinds

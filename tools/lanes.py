@@ -25,6 +25,7 @@ class Lane:
     cpus: int = 2
     nodes: int = 2
     icount: bool = False
+    hotplug: bool = False   # memory can be plugged in, into one more node
 
 
 # ZONE_MOVABLE makes a second populated zone. UML has several CPUs only with
@@ -39,6 +40,8 @@ LANES = {
     "faults-spb": Lane("faults-spb", "um", "linux"),
     "x86_64": Lane("x86_64", "x86_64", "arch/x86/boot/bzImage", mem="2G",
                    suite_args="movablecore=512M"),
+    "x86_64-hotplug": Lane("x86_64", "x86_64", "arch/x86/boot/bzImage", mem="2G",
+                           args="movablecore=512M", hotplug=True),
 }
 
 # The kernels of the experiment and of the price list, without debugging: mainline as it

@@ -204,7 +204,8 @@ EXPORT_SYMBOL_IF_KUNIT(reach_isolate_pageblock);
 static unsigned int reach_alloc_context(const struct reach_request *req,
 					struct alloc_context *ac)
 {
-	unsigned int flags = ALLOC_WMARK_LOW;
+	/* An allocation that is made to fail fails earlier: here ALLOC_TRYLOCK does no more. */
+	unsigned int flags = ALLOC_WMARK_LOW | ALLOC_TRYLOCK;
 	gfp_t gfp = req->gfp;
 
 	memset(ac, 0, sizeof(*ac));
