@@ -4,19 +4,20 @@
 # oom.sh: someone takes all memory there is beside what the knobs take. Ours goes first,
 # that one second, and nobody else. KTAP on stdout.
 #
-# shellcheck disable=SC2317,SC2329  # cases are called by name
+# shellcheck disable=SC2016,SC2317,SC2329  # cases are called by name
 
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/disturb.sh"
 
 # --- helpers -----------------------------------------------------------------
 
-# Holds all that it reads, since there is no line in it, and is the first to be killed.
+# Fills a file that goes with it, and is the first to be killed. Not memory of its own:
+# each page of that may be a mapping of the host in UML, and of these there are 65530.
 start_hog() {
 	(
 		echo 1000 >/proc/self/oom_score_adj
-		exec busybox tail -n 1 /dev/zero >/dev/null 2>&1
-	) &
+		exec busybox sh -c 'exec 9>"$1/hog" && rm "$1/hog" && exec busybox cat /dev/zero >&9' hog "$files"
+	) 2>/dev/null &
 	hog=$!
 }
 
@@ -88,6 +89,10 @@ need test -f "${FRAGBED_MODULE:-}" -- "FRAGBED_MODULE names no fragbed.ko"
 need test "${FRAGBED_FORCE:-}" = 1 -- "runs out of memory: only for a guest"
 check_needs
 log_may_have_failed_allocations
+files=${TMPDIR:-/tmp}/fragbed-hog
+mkdir -p "$files"
+mount -t tmpfs -o size=200% hog "$files" || exit 1
+at_exit "umount '$files'"
 begin
 ktap_start
 for name in fragmentation holds churn_and_keeping; do

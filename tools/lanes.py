@@ -41,7 +41,7 @@ LANES = {
     "x86_64": Lane("x86_64", "x86_64", "arch/x86/boot/bzImage", mem="2G",
                    suite_args="movablecore=512M"),
     "x86_64-hotplug": Lane("x86_64", "x86_64", "arch/x86/boot/bzImage", mem="2G",
-                           args="movablecore=512M", hotplug=True),
+                           args="movablecore=1G", hotplug=True),
 }
 
 # The kernels of the experiment and of the price list, without debugging: mainline as it
