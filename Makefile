@@ -7,7 +7,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 tools := $(CURDIR)/tools
 
-.PHONY: help run experiment bench compare series test again mutants check harness prepare build print-tree print-kernel suites others \
+.PHONY: help run experiment bench compare series test again mutants check harness prepare build print-tree print-kernel suites others faults \
 	modules install uninstall deb deb-test matrix clean clean-cache
 
 help:
@@ -32,6 +32,8 @@ help:
 	@echo 'make again [TIMES=100]'
 	@echo '                   the quick tier over and over: is it always green, how long does it take?'
 	@echo 'make suites        only the KUnit suites, in all lanes of UML'
+	@echo 'make faults        failing allocations, signals, too little memory; with LANE=x86_64'
+	@echo '                   CPUs and memory that come and go'
 	@echo 'make mutants       try wrong kernels on the suites'
 	@echo 'make mutants SHARE=8'
 	@echo '                   an eighth of them, with each commit another one'
@@ -86,6 +88,9 @@ again:
 
 suites:
 	@$(tools)/kunit.sh --group uml
+
+faults:
+	@$(tools)/faults.sh $(PARTS)
 
 mutants:
 	@$(tools)/mutants.py $(if $(ONLY),--only '$(ONLY)') $(if $(SHARE),--share '$(SHARE)')

@@ -199,8 +199,11 @@ long fragbed_chunks_held(void)
  */
 struct file *fragbed_shmem_open(void)
 {
-	return shmem_file_setup("fragbed", (loff_t)SHMEM_PAGES << PAGE_SHIFT,
-				FRAGBED_NORESERVE);
+	struct file *file = shmem_file_setup("fragbed", (loff_t)SHMEM_PAGES << PAGE_SHIFT,
+					     FRAGBED_NORESERVE);
+
+	/* Without memory for an inode shmem says that there is no space. */
+	return file == ERR_PTR(-ENOSPC) ? ERR_PTR(-ENOMEM) : file;
 }
 
 /**

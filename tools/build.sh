@@ -48,6 +48,11 @@ fragments() {
 	x86_64-*) printf '%s\n' "$configs/x86_64.config" "$suites/numa.config" \
 		"$configs/superpageblock.config" "$configs/${LANE#x86_64-}.config"
 		[ "$LANE" = x86_64-rt ] || printf '%s\n' "$configs/preempt.config" ;;
+	uml-spb | kasan-spb | faults-spb) printf '%s\n' "$configs/uml.config" "$configs/small-blocks.config" \
+		"$suites/numa.config" "$configs/superpageblock.config"
+		[ "$LANE" = uml-spb ] || printf '%s\n' "$configs/kasan.config"
+		[ "$LANE" != faults-spb ] || printf '%s\n' "$configs/faults.config" ;;
+	*) printf '%s\n' "$configs/$LANE.config" "$suites/numa.config" ;;
 	esac
 }
 

@@ -26,6 +26,7 @@ class Lane:
     cpus: int = 2
     nodes: int = 2
     icount: bool = False
+    hotplug: bool = False   # memory can be plugged in, into one more node
 
 
 BZIMAGE = "arch/x86/boot/bzImage"
@@ -50,6 +51,13 @@ LANES = {
                             args="page_poison=1 kmemleak=on"),
     "x86_64-rt": Lane("x86_64-rt", "x86_64", BZIMAGE, "x86_64-rt", mem="2G",
                       args="page_poison=1"),
+    "uml-spb": Lane("uml-spb", "um", "linux"),
+    "kasan-spb": Lane("kasan-spb", "um", "linux"),
+    "faults-spb": Lane("faults-spb", "um", "linux"),
+    "x86_64": Lane("x86_64", "x86_64", "arch/x86/boot/bzImage", mem="2G",
+                   suite_args="movablecore=512M"),
+    "x86_64-hotplug": Lane("x86_64", "x86_64", "arch/x86/boot/bzImage", mem="2G",
+                           args="movablecore=1G", hotplug=True),
 }
 
 # The kernels of the experiment and of the price list, without debugging: mainline as it

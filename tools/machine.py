@@ -57,10 +57,10 @@ class Qemu:
     root = "root=host rootfstype=9p rootflags=trans=virtio,version=9p2000.L,msize=262144,cache=loose ro"
 
     def __init__(self, folder, mem, shares=(), accel=None, cpus=2, nodes=2, icount=False,
-                 host="/", initrd=None):
+                 hotplug=False, host="/", initrd=None):
         self.folder, self.mem, self.shares = folder, mem, dict(shares)
         self.host, self.initrd = host, initrd
-        self.cpus, self.nodes, self.icount = cpus, nodes, icount
+        self.cpus, self.nodes, self.icount, self.hotplug = cpus, nodes, icount, hotplug
         # Instructions can only be counted where they are emulated.
         self.accel = accel or ("tcg" if icount else choose_accel(folder))
 
@@ -70,6 +70,17 @@ class Qemu:
             yield from ("-object", f"memory-backend-ram,id=mem{node},size={megabytes}M",
                         "-numa", f"node,nodeid={node},memdev=mem{node},"
                                  f"cpus={node * cpus}-{(node + 1) * cpus - 1}")
+
+    def plug(self):
+        """Room for memory in a node that has none yet. It is the guest that asks for it:
+        its third serial line is QEMU's monitor, by a socket that leads back to QEMU."""
+        if not self.hotplug:
+            return
+        path = os.path.join(self.folder, "monitor")
+        yield from ("-numa", f"node,nodeid={self.nodes}",
+                    "-chardev", f"socket,id=monitor,path={path},server=on,wait=off",
+                    "-mon", "chardev=monitor,mode=readline",
+                    "-chardev", f"socket,id=plug,path={path}", "-serial", "chardev:plug")
 
     def files(self):
         share = "local,security_model=none,multidevs=remap"
@@ -83,12 +94,13 @@ class Qemu:
         return ["qemu-system-x86_64", "-machine", "q35", "-bios", "qboot.rom",
                 "-nodefaults", "-display", "none", "-no-reboot",
                 "-accel", self.accel, "-cpu", "host" if self.accel == "kvm" else "max",
-                "-m", f"{size_in_megabytes(self.mem)}M", "-smp", f"{self.cpus},sockets={self.cpus}",
+                "-m", f"{size_in_megabytes(self.mem)}M" + (",slots=2,maxmem=8G" if self.hotplug else ""),
+                "-smp", f"{self.cpus},sockets={self.cpus}",
                 *(("-icount", "shift=0,sleep=off") if self.icount else ()),
                 *self.memory(), *self.files(), *sum((
                     ["-chardev", f"file,id=tty{number},path={path},append=on",
                      "-serial", f"chardev:tty{number}"]
-                    for number, path in enumerate(consoles)), []),
+                    for number, path in enumerate(consoles)), []), *self.plug(),
                 "-device", "pvpanic-pci", "-action", "panic=exit-failure",
                 "-kernel", f"{self.folder}/linux",
                 *(("-initrd", self.initrd) if self.initrd else ()),
@@ -165,4 +177,5 @@ def of_lane(lane, folder, mem, shares=(), **more):
     """The machine a lane of lanes.py runs on. more: for QEMU only."""
     if lane.arch == "um":
         return Uml(folder, mem, shares)
-    return Qemu(folder, mem, shares, cpus=lane.cpus, nodes=lane.nodes, icount=lane.icount, **more)
+    return Qemu(folder, mem, shares, cpus=lane.cpus, nodes=lane.nodes, icount=lane.icount,
+                hotplug=lane.hotplug, **more)

@@ -231,7 +231,8 @@ static void reach_promote(const struct reach_request *req, unsigned int flags,
 static unsigned int reach_alloc_context(const struct reach_request *req,
 					struct alloc_context *ac)
 {
-	unsigned int flags = ALLOC_WMARK_LOW;
+	/* An allocation that is made to fail fails earlier: here ALLOC_TRYLOCK does no more. */
+	unsigned int flags = ALLOC_WMARK_LOW | ALLOC_TRYLOCK;
 	gfp_t gfp = req->gfp;
 
 	memset(ac, 0, sizeof(*ac));

@@ -154,19 +154,25 @@ static void on_extfrag(void *data, struct page *page, int order,
 		       16 * wanted + found);
 }
 
+/* Registering may have ended early: a tracepoint without probes has none to drop. */
+#define DROP_PROBE(event, probe) do {			\
+	if (trace_##event##_enabled())			\
+		unregister_trace_##event(probe, NULL);	\
+} while (0)
+
 static void unregister_probes(void)
 {
-	unregister_trace_mm_page_alloc_extfrag(on_extfrag, NULL);
-	unregister_trace_mm_compaction_migratepages(on_migrate, NULL);
-	unregister_trace_mm_compaction_isolate_migratepages(on_isolate, NULL);
-	unregister_trace_mm_vmscan_direct_reclaim_begin(on_reclaim, NULL);
-	unregister_trace_mm_compaction_defer_reset(on_defer_reset, NULL);
-	unregister_trace_mm_compaction_defer_compaction(on_defer, NULL);
-	unregister_trace_mm_compaction_deferred(on_deferred, NULL);
-	unregister_trace_mm_compaction_end(on_end, NULL);
-	unregister_trace_mm_compaction_begin(on_begin, NULL);
-	unregister_trace_mm_compaction_suitable(on_suitable, NULL);
-	unregister_trace_mm_compaction_try_to_compact_pages(on_try_to_compact, NULL);
+	DROP_PROBE(mm_page_alloc_extfrag, on_extfrag);
+	DROP_PROBE(mm_compaction_migratepages, on_migrate);
+	DROP_PROBE(mm_compaction_isolate_migratepages, on_isolate);
+	DROP_PROBE(mm_vmscan_direct_reclaim_begin, on_reclaim);
+	DROP_PROBE(mm_compaction_defer_reset, on_defer_reset);
+	DROP_PROBE(mm_compaction_defer_compaction, on_defer);
+	DROP_PROBE(mm_compaction_deferred, on_deferred);
+	DROP_PROBE(mm_compaction_end, on_end);
+	DROP_PROBE(mm_compaction_begin, on_begin);
+	DROP_PROBE(mm_compaction_suitable, on_suitable);
+	DROP_PROBE(mm_compaction_try_to_compact_pages, on_try_to_compact);
 }
 
 static int register_probes(void)

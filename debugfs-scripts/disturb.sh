@@ -1,0 +1,127 @@
+# shellcheck shell=sh disable=SC2016,SC2034,SC2154  # awk programs; what lib.sh and its users have
+# SPDX-License-Identifier: GPL-2.0
+#
+# Sourced after lib.sh by what disturbs the knobs at work: what there must be for a line
+# to have something to do, and what must hold after it was disturbed.
+#
+#   build_tool NAME       compiles NAME.c of this folder, into $tools
+#   begin                 one log, one module, one set of figures for the whole script
+#   row_begins, row_ends  of one line that is tried many times
+#   with_*                what lines need; $much is how many pages
+#   is_true_after         what must hold after each try
+
+# Pages that come and go by themselves: file cache, slabs, page tables.
+noise=512
+much=256
+
+tools=${TMPDIR:-/tmp}/fragbed-tools
+at_exit "rm -rf '$tools'"
+
+build_tool() {
+	mkdir -p "$tools"
+	gcc -O2 -static -o "$tools/$1" "$(dirname "$0")/$1.c"
+}
+
+begin() {
+	log_mark
+	load_module || exit 1
+	at_exit "[ ! -e $FRAGBED_DIR ] || knob reset 1"
+	setting /proc/sys/vm/compaction_proactiveness 0
+}
+
+# --- what lines need -----------------------------------------------------------
+
+with_nothing() { :; }
+
+with_holds() {
+	must_knob hold/alloc "set=u type=unmovable order=1 count=$((much / 4))"
+	must_knob hold/alloc "set=m type=movable order=0 count=$((much / 2))"
+}
+
+# The node a little more fragmented than it is: a few chunks of the largest order.
+fragment_line() {
+	echo "order=$(fact caps max_page_order) index=$1 unmovable=50 seed=1"
+}
+
+# Sets $target.
+find_target() {
+	must_knob fragment/run "$(fragment_line 1)"
+	target=$(($(fact fragment/result reached_permille) + 20))
+	must_knob fragment/free 1
+}
+
+with_fragmented() { must_knob fragment/run "$(fragment_line "$target")"; }
+
+churn_line='start rate=20000 order=1 unmovable=50 cpus=0 seed=1 limit_kb=4096'
+keep_line='start order=4 index=800 unmovable=30 rate=20000 cpus=0 seed=1'
+
+with_churn() { must_knob fragment/churn "$churn_line"; }
+with_keep() { must_knob fragment/keep "$keep_line"; }
+
+with_all() {
+	with_holds
+	with_churn
+	with_keep
+}
+
+# Every second page of them: there is something to compact and to evacuate.
+with_scattered() {
+	must_knob hold/alloc "set=m type=movable order=0 count=$much"
+	must_knob hold/free "set=m random=500 seed=1"
+}
+
+# pick_spb CONDITION: in $spb, as a line names it, the first one of node 0 whose row in
+# spb/table meets a condition in awk.
+pick_spb() {
+	spb=$(awk "!/^#/ && \$1 == 0 && $1 { print \"spb=\" \$3 \" zone=\" \$2; exit }" "$FRAGBED_DIR/spb/table")
+	[ -n "$spb" ]
+}
+
+with_empty_spb() { pick_spb '$5 == "empty" && $6 == $7'; }
+
+# One that is full of pages that can move, but for some that cannot.
+with_tainted_spb() {
+	with_empty_spb && must_knob spb/taint "$spb pages=4 set=t"
+	tainted=$spb
+	must_knob hold/alloc "set=m type=movable order=0 count=$((much * 4))"
+	spb=$tainted
+}
+
+with_clean_spb() {
+	with_scattered
+	pick_spb '$5 == "clean" && $6 == $7 && $8 > 0'
+}
+
+# --- what must hold ---------------------------------------------------------------
+
+nothing_held() { ! grep -qv '^#' "$FRAGBED_DIR/hold/sets"; }
+nothing_runs() {
+	[ "$(fact fragment/churn_status running) $(fact fragment/keep_status running)" = "no no" ]
+}
+
+# held_now: what is held, in a word. Shmem pages on their way back are not in sets.
+held_now() { cksum <"$FRAGBED_DIR/hold/sets"; }
+
+# A verb that was refused has kept nothing, and what it has not done can be undone.
+is_true_after() {
+	knob reset 1 || {
+		say "reset gives $knob_errno"
+		return 1
+	}
+	nothing_held && nothing_runs
+}
+
+row_begins() {
+	unload_module && load_module || return 1
+	free_before=$(free_pages)
+}
+
+# rmmod tells of chunks that are not given back; what is not a chunk is seen by how
+# much is free.
+row_ends() {
+	spb_records_are_true && unload_module && load_module || return 1
+	free_after=$(free_pages)
+	[ "$free_after" -ge $((free_before - noise)) ] && return 0
+	say "$free_before pages were free before, $free_after are now"
+	return 1
+}

@@ -1,0 +1,98 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# kunit_faults.sh [SUITE...]: each suite of ours is run again and again, and each time one
+# allocation of the kernel fails, a later one than the time before. Its cases may fail then,
+# with their reasons, but the kernel must not: the log stays clean, and when nothing fails
+# any more the suite passes as it did at first. KTAP on stdout.
+# For a guest that was started with kunit.enable=1 kunit.autorun=0.
+#
+#   FRAGBED_JOB_POINTS=12   how many allocations of each kind are made to fail, per suite
+#
+# shellcheck disable=SC2317,SC2329  # cases are called by name
+
+. "$(dirname "$0")/lib.sh"
+
+points=${FRAGBED_JOB_POINTS:-12}
+faults=/sys/kernel/debug
+suites=/sys/kernel/debug/kunit
+
+# --- helpers -----------------------------------------------------------------
+
+# It is the first allocation after @$2 others of the kind $1.
+fail_one() {
+	echo "$2" >"$faults/$1/interval"
+	echo 1 >"$faults/$1/times"
+	echo 100 >"$faults/$1/probability"
+}
+
+fail_none() {
+	echo 0 >"$faults/failslab/probability"
+	echo 0 >"$faults/fail_page_alloc/probability"
+}
+
+# The shell writes itself: a program that is started would fail in place of the suite.
+run_suite() { echo 1 >"$suites/$suite/run"; }
+
+# Sets $result to "ok" or "not ok".
+read_result() {
+	result=none
+	while read -r line; do
+		case $line in
+		"ok 1 $suite"* | "not ok 1 $suite"*) result=${line%% 1 *} ;;
+		esac
+	done <"$suites/$suite/results"
+}
+
+passes() {
+	run_suite
+	read_result
+	[ "$result" = ok ]
+}
+
+# One allocation in each @$2 of the kind $1.
+one_point() {
+	fail_one "$1" "$2"
+	run_suite 2>/dev/null
+	fail_none
+	read_result
+	read -r left <"$faults/$1/times"
+	hits=$((hits + (left == 0)))
+	[ "$result" = ok ] || failed=$((failed + 1))
+}
+
+survives() {
+	hits=0 failed=0 at=1
+	passes || return 1
+	for point in $(seq "$points"); do
+		one_point failslab "$at"
+		one_point fail_page_alloc "$at"
+		at=$((at * 2 + point % 2))
+	done
+	say "$suite: $hits allocations failed, $failed times the suite did"
+	[ "$hits" -gt 0 ] && passes
+}
+
+# --- main ------------------------------------------------------------------------
+
+need test "$(id -u)" = 0 -- "must be root"
+need test -w $faults/failslab/verbose -- "the kernel was built without CONFIG_FAILSLAB"
+need test -d $suites -- "there are no suites: start the guest with kunit.enable=1 kunit.autorun=0"
+check_needs
+for kind in failslab fail_page_alloc; do
+	setting $faults/$kind/ignore-gfp-wait N
+	setting $faults/$kind/verbose 0
+done
+setting $faults/fail_page_alloc/ignore-gfp-highmem N
+setting $faults/fail_page_alloc/min-order 0
+at_exit fail_none
+log_may_have_failed_allocations
+ktap_start
+# shellcheck disable=SC2046  # names
+[ $# -gt 0 ] || set -- $(cd $suites && echo fragbed_*)
+for suite; do
+	log_mark
+	expect "$suite survives, and passes after it" survives
+	expect "the log is clean" log_check
+done
+finish $(($# * 2))
