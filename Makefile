@@ -7,7 +7,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 tools := $(CURDIR)/tools
 
-.PHONY: help run experiment bench compare series test mutants check harness prepare build print-tree print-kernel \
+.PHONY: help run experiment bench compare series test mutants coverage check harness prepare build print-tree print-kernel \
 	modules install uninstall deb deb-test matrix clean clean-cache
 
 help:
@@ -30,6 +30,7 @@ help:
 	@echo 'make mutants       try wrong kernels on the suites'
 	@echo 'make mutants SHARE=8'
 	@echo '                   an eighth of them, with each commit another one'
+	@echo 'make coverage      lines and branches the tests reach, and what they miss'
 	@echo 'make check         shellcheck, checkpatch, licences'
 	@echo 'make harness       all tests of the tools'
 	@echo 'make prepare       only get and patch the kernel source'
@@ -74,6 +75,9 @@ test:
 
 mutants:
 	@$(tools)/mutants.py $(if $(ONLY),--only '$(ONLY)') $(if $(SHARE),--share '$(SHARE)')
+
+coverage:
+	@$(tools)/coverage.sh
 
 check:
 	@$(tools)/check.sh

@@ -36,8 +36,11 @@ LANES = {
                      args="numa=fake=4 ncpus=2 seccomp=on", suite_args="movablecore=256M"),
     "uml-spb": Lane("uml-spb", "um", "linux"),
     "kasan-spb": Lane("kasan-spb", "um", "linux"),
+    "gcov-spb": Lane("gcov-spb", "um", "linux"),
     "x86_64": Lane("x86_64", "x86_64", "arch/x86/boot/bzImage", mem="2G",
                    suite_args="movablecore=512M"),
+    "gcov-x86_64": Lane("gcov-x86_64", "x86_64", "arch/x86/boot/bzImage", mem="2G",
+                        suite_args="movablecore=512M"),
 }
 
 # The kernels of the experiment and of the price list, without debugging: mainline as it
