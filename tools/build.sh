@@ -63,6 +63,8 @@ counted_objects() {
 	gcov-*) ;;
 	*) return 0 ;;
 	esac
+	# A function that is inlined before the counters come would be counted as its callers'.
+	printf '%s\n' "CFLAGS_GCOV=-fprofile-arcs -fprofile-update=prefer-atomic -ftest-coverage -fno-tree-loop-im -fno-early-inlining"
 	for file in page_alloc compaction mempolicy vmstat mm_init fair "$TREE"/mm/superpageblock/*.c; do
 		basename "$file" .c
 	done | sed 's/.*/GCOV_PROFILE_&.o=y/'

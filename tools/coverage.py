@@ -26,9 +26,16 @@ SYMBOLS = ("__alloc_pages_direct_compact", "try_to_compact_pages", "compact_zone
            "suitable_migration_source", "fast_find_migrateblock", "compaction_capture",
            "task_capc", "__alloc_pages_direct_reclaim", "vma_policy_mof", "task_numa_work")
 
-# Branches that a working kernel never takes, or that are no choice of the code around them.
+# Branches that a working kernel never takes, or that are no choice of the code around them:
+# assertions, tracepoints, static keys, what a test puts in the place of a function.
 NO_CHOICE = re.compile(
-    r"\b((VM_)?(BUG|WARN)_ON\w*|lockdep_assert\w*|trace_\w+|static_branch_\w+|__count_\w+|count_\w*event\w*)\(")
+    r"\b((VM_)?(BUG|WARN)_ON\w*|lockdep_assert\w*|trace_\w+|static_branch_\w+|"
+    r"KUNIT_STATIC_STUB_REDIRECT)\(")
+
+# Macros that ask the compiler whether their arguments are constants.
+ASKS_FOR_CONSTANTS = re.compile(
+    r"(\b__(?:test_and_)?(?:set|clear|change)_bit|\btest_bit|\b__ffs|\bfind_\w*bit|"
+    r"\bfor_each_(?:set|clear)_bit|\bbitmap_\w+|\bstruct_size|\bmemset)\(")
 
 # What only tests call.
 NOT_COUNTED = {"mm/superpageblock/page_alloc_reach.h"}
@@ -43,6 +50,7 @@ class Line:
     text: str
     count: int = 0
     branches: list = dataclasses.field(default_factory=list)
+    opens: bool = False     # the line with the function's name
 
     def add(self, count, branches):
         self.count += count
@@ -54,7 +62,28 @@ class Line:
         return not self.count or not all(self.counted_branches())
 
     def counted_branches(self):
-        return [] if NO_CHOICE.search(self.text) else self.branches
+        """What is inlined always and has no line of its own is at the function's first."""
+        if self.opens or NO_CHOICE.search(self.text):
+            return []
+        if ASKS_FOR_CONSTANTS.search(self.text):
+            return without_constants(self.branches)
+        return self.branches
+
+
+def without_constants(branches):
+    """An answer that the compiler knows shows as a pair of which one is never taken, the first,
+    and then pairs of which neither is."""
+    pairs = list(zip(branches[::2], branches[1::2]))
+    for start, (yes, no) in enumerate(pairs):
+        if yes or not no:
+            continue
+        end = start + 1
+        while end < len(pairs) and pairs[end] == (0, 0):
+            end += 1
+        if end > start + 1 and end < len(pairs) and pairs[end] == pairs[start]:
+            end += 1
+        return [count for pair in pairs[:start] + pairs[end:] for count in pair]
+    return branches
 
 
 class Counts:
@@ -84,10 +113,12 @@ class Counts:
         if not path.is_relative_to(self.tree) or not report["lines"]:
             return
         name = str(path.relative_to(self.tree))
+        opened = {function["start_line"] for function in report["functions"]}
         for seen in report["lines"]:
             number = seen["line_number"]
             line = self.files[name].setdefault(number, Line(
                 number, seen.get("function_name", ""), self.source(name)[number - 1].strip()))
+            line.opens |= number in opened
             line.add(seen["count"], [branch["count"] for branch in seen["branches"]])
 
 
@@ -99,8 +130,8 @@ class Reasons:
         self.used = set()
         with open(path, "rb") as file:
             for entry in tomllib.load(file).get("missed", []):
-                for text in entry["lines"]:
-                    self.of[entry["function"], text] = entry["why"]
+                for function, texts in entry["lines"].items():
+                    self.of.update(((function, text), entry["why"]) for text in texts)
 
     def look_up(self, line):
         key = line.function, line.text

@@ -15,7 +15,7 @@ set -euo pipefail
 
 RESULTS=$OUT/coverage
 export FRAGBED_JOB_SECONDS=${FRAGBED_JOB_SECONDS:-30}
-status=0
+status=0 folders=()
 
 # What runs: lane, name, more kernel arguments, scripts of debugfs-scripts. The suites
 # run first in each guest.
@@ -49,25 +49,17 @@ bad() {
 	say "$1 failed: see $2"
 }
 
-# merge LANE BUILD: the counters of all its guests in one folder, beside what gcov
-# has to know of the build.
-merge() {
-	local merged=$RESULTS/gcda/$1 folder note
-	rm -rf "$merged"
-	mkdir -p "$merged"
-	for folder in "$RESULTS/$1"/*/gcda"$2"; do
-		gcov-tool merge "$merged" "$folder" -o "$merged.new" >>"$RESULTS/gcov-tool.log" 2>&1
-		rm -rf "$merged"
-		mv "$merged.new" "$merged"
-	done
-	find "$merged" -name '*.gcda' -printf '%P\n' | while IFS= read -r note; do
-		ln -sf "$2/${note%.gcda}.gcno" "$merged/${note%.gcda}.gcno"
+# link_notes FOLDER BUILD: gcov wants what the compiler noted about a file beside its counters.
+link_notes() {
+	local data
+	find "$1" -name '*.gcda' -printf '%P\n' | while IFS= read -r data; do
+		ln -s "$2/${data%.gcda}.gcno" "$1/${data%.gcda}.gcno"
 	done
 }
 
 page() {
 	gcovr --root "$tree" --filter "$tree/mm/" --html-details "$RESULTS/index.html" \
-		--html-title "fragbed: what the tests reach" "$RESULTS/gcda"
+		--html-title "fragbed: what the tests reach" "${folders[@]}"
 }
 
 "$TOOLS/packages.sh" coverage
@@ -76,14 +68,17 @@ tree=$("$TOOLS/prepare.sh")
 mapfile -t lanes < <(parts | cut -d'|' -f1 | uniq)
 for lane in "${lanes[@]}"; do
 	mkdir -p "$run/$lane"
-	build=$(dirname "$("$TOOLS/build.sh" "$lane" "$run/$lane")")
+	image=$("$TOOLS/build.sh" "$lane" "$run/$lane")
+	build=${image%/"$(lane_field "$lane" image)"}
 	mkdir -p "$RESULTS/$lane"
 	while IFS='|' read -r part_lane name args scripts; do
-		[ "$part_lane" != "$lane" ] || run_part "$lane" "$name" "$args" "$scripts" </dev/null
+		[ "$part_lane" = "$lane" ] || continue
+		run_part "$lane" "$name" "$args" "$scripts" </dev/null
+		link_notes "$RESULTS/$lane/$name/gcda$build" "$build"
+		folders+=("$RESULTS/$lane/$name/gcda$build")
 	done < <(parts)
-	merge "$lane" "${build%/arch/x86/boot}"
 done
 run_logged "writing the pages of source" "$RESULTS/gcovr.log" page || status=1
 "$TOOLS/coverage.py" --tree "$tree" --patches "$KERNEL_DIR/patches" --reasons "$REPO/kunit/coverage.toml" \
-	--json "$RESULTS/report.json" "${lanes[@]/#/$RESULTS/gcda/}" | tee "$RESULTS/report.txt" || status=1
+	--json "$RESULTS/report.json" "${folders[@]}" | tee "$RESULTS/report.txt" || status=1
 exit $status
