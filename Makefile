@@ -7,7 +7,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 tools := $(CURDIR)/tools
 
-.PHONY: help run experiment bench compare series test again mutants check harness prepare build print-tree print-kernel suites others faults \
+.PHONY: help run experiment bench compare series test again mutants check harness prepare build print-tree print-kernel suites others faults coverage \
 	modules install uninstall deb deb-test matrix clean clean-cache
 
 help:
@@ -40,6 +40,7 @@ help:
 	@echo 'make others        the KUnit suites of the kernel itself, on mainline and on ours'
 	@echo 'make others LANE=x86_64 [ITEMS="mm/cow stress-ng/vm"]'
 	@echo '                   the same with its selftests of mm, stress-ng and trinity, in QEMU'
+	@echo 'make coverage      lines and branches the tests reach, and what they miss'
 	@echo 'make check         shellcheck, checkpatch, licences'
 	@echo 'make harness       all tests of the tools'
 	@echo 'make prepare       only get and patch the kernel source'
@@ -97,6 +98,9 @@ mutants:
 
 others:
 	@$(tools)/others.sh $(ITEMS)
+
+coverage:
+	@$(tools)/coverage.sh
 
 check:
 	@$(tools)/check.sh

@@ -52,6 +52,10 @@ fragments() {
 		"$suites/numa.config" "$configs/superpageblock.config"
 		[ "$LANE" = uml-spb ] || printf '%s\n' "$configs/kasan.config"
 		[ "$LANE" != faults-spb ] || printf '%s\n' "$configs/faults.config" ;;
+	uml-spb | kasan-spb | gcov-spb) printf '%s\n' "$configs/uml.config" "$configs/small-blocks.config" \
+		"$suites/numa.config" "$configs/superpageblock.config"
+		[ "$LANE" = uml-spb ] || printf '%s\n' "$configs/${LANE%-spb}.config" ;;
+	gcov-x86_64) printf '%s\n' "$configs/x86_64.config" "$suites/numa.config" "$configs/gcov.config" ;;
 	*) printf '%s\n' "$configs/$LANE.config" "$suites/numa.config" ;;
 	esac
 }
@@ -76,10 +80,27 @@ configure() {
 		"$TREE/tools/testing/kunit/kunit.py" config --arch="$ARCH" --build_dir="$BUILD" "${args[@]}" || exit 1
 }
 
+# What "make coverage" counts, as kbuild wants to be told: by the name of the object,
+# whatever folder it is in.
+counted_objects() {
+	local file
+	case $LANE in
+	gcov-*) ;;
+	*) return 0 ;;
+	esac
+	# A function that is inlined before the counters come would be counted as its callers'.
+	printf '%s\n' "CFLAGS_GCOV=-fprofile-arcs -fprofile-update=prefer-atomic -ftest-coverage -fno-tree-loop-im -fno-early-inlining"
+	for file in page_alloc compaction mempolicy vmstat mm_init fair "$TREE"/mm/superpageblock/*.c; do
+		basename "$file" .c
+	done | sed 's/.*/GCOV_PROFILE_&.o=y/'
+}
+
 # kunit.py's own "build" configures a second time and makes indexes for editors
 # and gdb; when just a file changed that is most of the time.
 in_tree() {
-	make -C "$TREE" ARCH="$ARCH" O="$BUILD" --no-print-directory -j"$JOBS" ${LLVM:+LLVM="$LLVM"} "$@"
+	local counted
+	mapfile -t counted < <(counted_objects)
+	make -C "$TREE" ARCH="$ARCH" O="$BUILD" --no-print-directory -j"$JOBS" ${LLVM:+LLVM="$LLVM"} "${counted[@]}" "$@"
 }
 
 configure_if_needed() {

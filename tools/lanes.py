@@ -58,6 +58,11 @@ LANES = {
                    suite_args="movablecore=512M"),
     "x86_64-hotplug": Lane("x86_64", "x86_64", "arch/x86/boot/bzImage", mem="2G",
                            args="movablecore=1G", hotplug=True),
+    "gcov-spb": Lane("gcov-spb", "um", "linux"),
+    "x86_64": Lane("x86_64", "x86_64", "arch/x86/boot/bzImage", mem="2G",
+                   suite_args="movablecore=512M"),
+    "gcov-x86_64": Lane("gcov-x86_64", "x86_64", "arch/x86/boot/bzImage", mem="2G",
+                        suite_args="movablecore=512M"),
 }
 
 # The kernels of the experiment and of the price list, without debugging: mainline as it

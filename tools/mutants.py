@@ -54,6 +54,7 @@ FIRST = {
     "SP": "fragbed_spb_pick", "SI": "fragbed_spb_index", "SS": "fragbed_spb_steering",
     "SC": "fragbed_spb_steering", "SD": "fragbed_spb_defrag", "SK": "fragbed_spb_defrag",
     "SE": "fragbed_spb_evacuate", "SH": "fragbed_spb_shrink", "SB": "fragbed_spb_boot",
+    "SR": "fragbed_spb_check",
 }
 KEYS = {"id", "rule", "file", "function", "from", "to"}
 OPTIONAL_KEYS = {"nth", "lane", "script", "args"}

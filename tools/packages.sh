@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # packages.sh [run|check|qemu|report|dkms|deb|matrix|others]: makes sure that what the other tools call is there.
+# packages.sh [run|check|qemu|report|coverage|dkms|deb|matrix]: makes sure that what the other tools call is there.
 # Installs what is missing when it may; otherwise prints the command to type.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -13,6 +14,8 @@ RUN_PACKAGES=(gcc libc6-dev make python3 flex bison bc
 QEMU_PACKAGES=(qemu-system-x86 libelf-dev libssl-dev btrfs-progs)
 # What draws the charts of the experiment.
 REPORT_PACKAGES=(python3-matplotlib)
+# What shows the source with what was reached; gcov is the compiler's.
+COVERAGE_PACKAGES=(gcovr)
 # What only "make check" needs.
 CHECK_PACKAGES=(git perl shellcheck codespell sparse dpkg-dev mandoc)
 
@@ -94,6 +97,8 @@ deb) check_packages "${DEB_PACKAGES[@]}" ;;
 matrix) check_packages "${RUN_PACKAGES[@]}" "${QEMU_PACKAGES[@]}" "${DEB_PACKAGES[@]}" "${MATRIX_PACKAGES[@]}" ;;
 others) check_packages "${RUN_PACKAGES[@]}" "${QEMU_PACKAGES[@]}" "${OTHERS_PACKAGES[@]}" ;;
 report) check_packages "${REPORT_PACKAGES[@]}" ;;
+coverage) check_packages "${COVERAGE_PACKAGES[@]}" ;;
 check) check_packages "${RUN_PACKAGES[@]}" "${CHECK_PACKAGES[@]}" ;;
 *) die "usage: packages.sh [run|check|qemu|report|dkms|deb|matrix|others]" ;;
+*) die "usage: packages.sh [run|check|qemu|report|coverage|dkms|deb|matrix]" ;;
 esac

@@ -1,0 +1,84 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# coverage.sh: which lines and branches of the symbols of interest and of superpageblocks
+# the suites and the guest scripts reach, and what is missed for which reason. Leaves
+# build/coverage/: report.txt, report.json, and index.html, in which gcovr shows the source.
+#
+#   LANE=x86_64  also in QEMU, where alone task_numa_work() is to be had; slow
+#   FRAGBED_JOB_SECONDS=30  how long the soaks take
+#
+# Exit: 0 the targets are met, or there is a reason for each that is missed; 1 not so,
+# or something failed.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+RESULTS=$OUT/coverage
+export FRAGBED_JOB_SECONDS=${FRAGBED_JOB_SECONDS:-30}
+status=0 folders=()
+
+# What runs: lane, name, more kernel arguments, scripts of debugfs-scripts. The suites
+# run first in each guest.
+parts() {
+	cat <<-'END'
+		gcov-spb|one-node||knobs spb;quick;soak;press
+		gcov-spb|two-zones|movablecore=256M|defrag_cycle;atomic
+		gcov-spb|four-nodes|movablecore=256M numa=fake=4 ncpus=2 seccomp=on|numa
+	END
+	[ "${LANE:-}" != x86_64 ] || printf '%s\n' 'gcov-x86_64|pc||balance'
+}
+
+# A suite that failed is not what should be counted.
+suites_passed() {
+	! grep -E '^(\[[ .0-9]+\] )?not ok ' "$1" >&2 && grep -qE '^(\[[ .0-9]+\] )?ok ' "$1"
+}
+
+run_part() {
+	local lane=$1 name=$2 args=$3 scripts out=$RESULTS/$1/$2
+	IFS=';' read -ra scripts <<<"$4"
+	rm -rf "$out"
+	say "$lane: $name: suites, ${4//;/, }"
+	"$TOOLS/guest.sh" --lane "$lane" --kernel "$run/$lane" --timeout 3000 --out "$out" \
+		--args "kunit.enable=1 kunit.filter_glob=fragbed_* $args" \
+		"$REPO/debugfs-scripts/coverage.sh" "${scripts[@]}" >"$out.log" || bad "$lane: $name" "$out.log"
+	suites_passed "$out/kernel.log" || bad "$lane: $name: the suites" "$out/kernel.log"
+}
+
+bad() {
+	status=1
+	say "$1 failed: see $2"
+}
+
+# link_notes FOLDER BUILD: gcov wants what the compiler noted about a file beside its counters.
+link_notes() {
+	local data
+	find "$1" -name '*.gcda' -printf '%P\n' | while IFS= read -r data; do
+		ln -s "$2/${data%.gcda}.gcno" "$1/${data%.gcda}.gcno"
+	done
+}
+
+page() {
+	gcovr --root "$tree" --filter "$tree/mm/" --html-details "$RESULTS/index.html" \
+		--html-title "fragbed: what the tests reach" "${folders[@]}"
+}
+
+"$TOOLS/packages.sh" coverage
+make_run_folder
+tree=$("$TOOLS/prepare.sh")
+mapfile -t lanes < <(parts | cut -d'|' -f1 | uniq)
+for lane in "${lanes[@]}"; do
+	mkdir -p "$run/$lane"
+	image=$("$TOOLS/build.sh" "$lane" "$run/$lane")
+	build=${image%/"$(lane_field "$lane" image)"}
+	mkdir -p "$RESULTS/$lane"
+	while IFS='|' read -r part_lane name args scripts; do
+		[ "$part_lane" = "$lane" ] || continue
+		run_part "$lane" "$name" "$args" "$scripts" </dev/null
+		link_notes "$RESULTS/$lane/$name/gcda$build" "$build"
+		folders+=("$RESULTS/$lane/$name/gcda$build")
+	done < <(parts)
+done
+run_logged "writing the pages of source" "$RESULTS/gcovr.log" page || status=1
+"$TOOLS/coverage.py" --tree "$tree" --patches "$KERNEL_DIR/patches" --reasons "$REPO/kunit/coverage.toml" \
+	--json "$RESULTS/report.json" "${folders[@]}" | tee "$RESULTS/report.txt" || status=1
+exit $status
