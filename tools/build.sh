@@ -56,6 +56,10 @@ fragments() {
 		"$suites/numa.config" "$configs/superpageblock.config"
 		[ "$LANE" = uml-spb ] || printf '%s\n' "$configs/${LANE%-spb}.config" ;;
 	gcov-x86_64) printf '%s\n' "$configs/x86_64.config" "$suites/numa.config" "$configs/gcov.config" ;;
+	uml-spb | kasan-spb | uml-fuzz) printf '%s\n' "$configs/uml.config" "$configs/small-blocks.config" \
+		"$suites/numa.config" "$configs/superpageblock.config"
+		[ "$LANE" = uml-spb ] || printf '%s\n' "$configs/kasan.config"
+		[ "$LANE" != uml-fuzz ] || printf '%s\n' "$configs/kcov.config" ;;
 	*) printf '%s\n' "$configs/$LANE.config" "$suites/numa.config" ;;
 	esac
 }

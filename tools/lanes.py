@@ -54,6 +54,7 @@ LANES = {
     "uml-spb": Lane("uml-spb", "um", "linux"),
     "kasan-spb": Lane("kasan-spb", "um", "linux"),
     "faults-spb": Lane("faults-spb", "um", "linux"),
+    "uml-fuzz": Lane("uml-fuzz", "um", "linux", args="ncpus=2 seccomp=on"),
     "x86_64": Lane("x86_64", "x86_64", "arch/x86/boot/bzImage", mem="2G",
                    suite_args="movablecore=512M"),
     "x86_64-hotplug": Lane("x86_64", "x86_64", "arch/x86/boot/bzImage", mem="2G",

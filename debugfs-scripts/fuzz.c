@@ -1,0 +1,778 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fuzz -w WRITES -s SEED [-t THREADS] [-h SECONDS] -c CORPUS -o OUT -x REGEX MODULE...
+ *
+ * Writes lines that make sense and lines that do not (fuzz_lines.c) to the knobs there is
+ * a corpus for, from several threads. Another one meanwhile interrupts them, unloads the
+ * module and loads one of those given, the first for the most part. All of the kernel's log
+ * that is not the module's is copied to OUT/log, and looked through for REGEX.
+ *
+ * With CONFIG_KCOV a line that came through code no line before it did is kept, as if it
+ * had been in the corpus, and is left in OUT/corpus, whose folders are there.
+ *
+ * Exit: 0 done, 1 the kernel complained, 2 cannot run; a hang panics the kernel.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <pthread.h>
+#include <regex.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/klog.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/kcov.h>
+
+#include "fuzz.h"
+
+#define FOLDER		"/sys/kernel/debug/fragbed"
+#define THREADS_MAX	32
+#define KNOBS_MAX	64
+#define FILES_MAX	64
+#define COVER_WORDS	(1 << 14)	/* more than a write comes through, for the most part */
+#define CODE_MAX	(1 << 20)	/* bytes of a module */
+#define LAST_LINES	8
+#define TICK_US		10000
+#define TELL_SECONDS	15
+#define PAGE		4096
+#define HUGE		(1 << 20)
+
+/* Of klogctl(); no header has them for programs. */
+#define SYSLOG_ACTION_READ		2
+#define SYSLOG_ACTION_SIZE_UNREAD	9
+#define SYSLOG_ACTION_SIZE_BUFFER	10
+
+struct last_line {
+	const struct knob *knob;
+	struct line line;
+};
+
+struct writer {
+	pthread_t thread;
+	struct dice dice;
+	struct knob *knob;		/* being written to, or NULL */
+	unsigned long done;		/* writes */
+	uint64_t *cover;		/* the kernel's, or NULL */
+	struct last_line last[LAST_LINES];	/* a ring, of which @done is the next */
+	char *edge;			/* one page, and nothing behind it */
+};
+
+static struct knob knobs[KNOBS_MAX];
+static unsigned int nr_knobs;
+static char *files[FILES_MAX];		/* those that can be read */
+static unsigned int nr_files;
+static struct writer writers[THREADS_MAX];
+
+/* What was asked. */
+static unsigned long nr_writes;
+static uint64_t seed = 1;
+static unsigned int nr_writers = 4;
+static unsigned int hang_seconds = 120;
+static const char *corpus, *out;
+static char **modules;			/* up to a NULL */
+static regex_t trouble_regex;
+
+static long writes_left;
+static bool let_go;			/* the module is about to go: do not keep files open */
+static bool over;
+static unsigned long module_base;	/* where its code is, 0: not known */
+static unsigned long unloads, refused_unloads, signals;
+static unsigned long moves;		/* of the mover, to see that it is alive */
+static unsigned char seen[CODE_MAX];	/* code that was come through */
+static unsigned long nr_seen;
+static bool trouble;
+static unsigned long log_late;		/* the log was nearly overwritten before it was read */
+
+static void die(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	exit(2);
+}
+
+static bool write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+	bool done = fd >= 0 && write(fd, text, strlen(text)) > 0;
+
+	if (fd >= 0)
+		close(fd);
+	return done;
+}
+
+/* --- what a write came through ------------------------------------------------------ */
+
+static void cover_open(struct writer *me)
+{
+	int fd = open("/sys/kernel/debug/kcov", O_RDWR);
+	void *map;
+
+	if (fd < 0)
+		return;
+	if (ioctl(fd, KCOV_INIT_TRACE, COVER_WORDS))
+		die("# kcov: %s\n", strerror(errno));
+	map = mmap(NULL, COVER_WORDS * sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED || ioctl(fd, KCOV_ENABLE, KCOV_TRACE_PC))
+		die("# kcov: %s\n", strerror(errno));
+	me->cover = map;
+}
+
+static void cover_start(struct writer *me)
+{
+	if (me->cover)
+		__atomic_store_n(&me->cover[0], 0, __ATOMIC_RELAXED);
+}
+
+/* Is there code among it that nobody came through before? Only that of the module counts. */
+static bool cover_is_new(struct writer *me, unsigned long base)
+{
+	uint64_t i, nr = me->cover && base ? me->cover[0] : 0;
+	bool is_new = false;
+
+	for (i = 1; i <= nr && i < COVER_WORDS; i++) {
+		uint64_t at = me->cover[i] - base;
+
+		if (at >= CODE_MAX || __atomic_exchange_n(&seen[at], 1, __ATOMIC_RELAXED))
+			continue;
+		__atomic_fetch_add(&nr_seen, 1, __ATOMIC_RELAXED);
+		is_new = true;
+	}
+	return is_new;
+}
+
+/* --- writing ------------------------------------------------------------------------ */
+
+/* With something in it that cannot be read. */
+static ssize_t write_over_edge(struct writer *me, int fd, const struct line *line)
+{
+	size_t inside = dice_below(&me->dice, line->len + 1);
+	char *start = me->edge + PAGE - inside;
+
+	memcpy(start, line->text, inside);
+	return write(fd, start, line->len + 1);
+}
+
+static ssize_t write_pieces(struct writer *me, int fd, struct line *line)
+{
+	size_t cut = dice_below(&me->dice, line->len + 1);
+	struct iovec pieces[] = {
+		{ line->text, cut },
+		{ line->text + cut, line->len - cut },
+		{ line->text, 1 },
+	};
+
+	return writev(fd, pieces, 1 + dice_below(&me->dice, 3));
+}
+
+static ssize_t write_in_two(struct writer *me, int fd, const struct line *line)
+{
+	size_t cut = dice_below(&me->dice, line->len + 1);
+
+	write(fd, line->text, cut);
+	return write(fd, line->text + cut, line->len - cut);
+}
+
+static ssize_t write_somehow(struct writer *me, int fd, struct line *line)
+{
+	static char huge[HUGE];
+
+	switch (dice_below(&me->dice, 64)) {
+	case 0:
+		return pwrite(fd, line->text, line->len, dice_roll(&me->dice) >> 1);
+	case 1:
+		return write_pieces(me, fd, line);
+	case 2:
+		return write_in_two(me, fd, line);
+	case 3:
+		return write_over_edge(me, fd, line);
+	case 4:
+		return write(fd, line->text, 0);
+	case 5:
+		return write(fd, huge, 1 + dice_below(&me->dice, HUGE));
+	default:
+		return write(fd, line->text, line->len);
+	}
+}
+
+static void write_once(struct writer *me, struct knob *knob, int fd)
+{
+	struct last_line *last = &me->last[me->done % LAST_LINES];
+	unsigned long base = __atomic_load_n(&module_base, __ATOMIC_RELAXED);
+	ssize_t ret;
+	int error;
+
+	last->knob = knob;
+	line_make(&last->line, knob, &me->dice);
+	cover_start(me);
+	ret = write_somehow(me, fd, &last->line);
+	error = ret < 0 ? errno : 0;
+	__atomic_fetch_add(&knob->results[error < ERRNOS ? error : ERRNOS - 1], 1,
+			   __ATOMIC_RELAXED);
+	if (cover_is_new(me, base))
+		lines_add(knob, &last->line);
+	__atomic_store_n(&me->done, me->done + 1, __ATOMIC_RELAXED);
+}
+
+static bool take_turn(void)
+{
+	return !__atomic_load_n(&over, __ATOMIC_RELAXED) &&
+	       __atomic_fetch_sub(&writes_left, 1, __ATOMIC_RELAXED) > 0;
+}
+
+/* These end all the others do. */
+static bool ends_all(const struct knob *knob)
+{
+	return !strcmp(knob->path, "reset") || !strcmp(knob->path, "lease");
+}
+
+/* Of two the one that took less time so far: else all would wait in the slow ones. */
+static struct knob *pick_knob(struct dice *dice)
+{
+	struct knob *a = &knobs[dice_below(dice, nr_knobs)];
+	struct knob *b = &knobs[dice_below(dice, nr_knobs)];
+	struct knob *knob = a->busy < b->busy ? a : b;
+
+	return ends_all(knob) && !one_in(dice, 256) ? pick_knob(dice) : knob;
+}
+
+static void read_something(struct dice *dice)
+{
+	static char text[THREADS_MAX << 16];	/* nobody looks at it */
+	int fd = open(files[dice_below(dice, nr_files)], O_RDONLY);
+
+	if (fd < 0)
+		return;
+	read(fd, text, 1 + dice_below(dice, 1 << 16));
+	close(fd);
+}
+
+/* While the module is away there is no file. */
+static void write_for_a_while(struct writer *me)
+{
+	struct knob *knob = pick_knob(&me->dice);
+	unsigned int nr = 1 + dice_below(&me->dice, 32);
+	char path[256];
+	int fd;
+
+	snprintf(path, sizeof(path), FOLDER "/%s", knob->path);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0) {
+		usleep(1000);
+		return;
+	}
+	__atomic_store_n(&me->knob, knob, __ATOMIC_RELAXED);
+	while (nr-- && take_turn()) {
+		write_once(me, knob, fd);
+		if (__atomic_load_n(&let_go, __ATOMIC_RELAXED) || ends_all(knob))
+			break;
+	}
+	close(fd);
+	__atomic_store_n(&me->knob, NULL, __ATOMIC_RELAXED);
+}
+
+static void *writer_thread(void *data)
+{
+	struct writer *me = data;
+
+	cover_open(me);
+	while (!__atomic_load_n(&over, __ATOMIC_RELAXED) &&
+	       __atomic_load_n(&writes_left, __ATOMIC_RELAXED) > 0) {
+		write_for_a_while(me);
+		if (one_in(&me->dice, 64))
+			read_something(&me->dice);
+	}
+	return NULL;
+}
+
+/* --- the module comes and goes --------------------------------------------------------- */
+
+static unsigned long find_module(void)
+{
+	unsigned long base = 0;
+	char line[512];
+	FILE *file = fopen("/proc/modules", "r");
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (!strncmp(line, "fragbed ", 8))
+			sscanf(line, "%*s %*s %*s %*s %*s %lx", &base);
+	}
+	if (file)
+		fclose(file);
+	return base;
+}
+
+static void load(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || syscall(SYS_finit_module, fd, "", 0))
+		die("# %s: %s\n", path, strerror(errno));
+	close(fd);
+	/* Another one has its code elsewhere: of that nothing is counted. */
+	if (path == modules[0])
+		__atomic_store_n(&module_base, find_module(), __ATOMIC_RELAXED);
+}
+
+/* Refused while a file is open, and it may be opened at the same moment. */
+static bool unload(void)
+{
+	unsigned long base = module_base;
+
+	__atomic_store_n(&module_base, 0, __ATOMIC_RELAXED);
+	if (!syscall(SYS_delete_module, "fragbed", O_NONBLOCK)) {
+		unloads++;
+		return true;
+	}
+	if (errno != EAGAIN && errno != EBUSY)
+		die("# rmmod: %s\n", strerror(errno));
+	__atomic_store_n(&module_base, base, __ATOMIC_RELAXED);
+	refused_unloads++;
+	return false;
+}
+
+static void reload(struct dice *dice)
+{
+	unsigned int nr = 0;
+
+	while (modules[nr])
+		nr++;
+	load(modules[one_in(dice, 8) ? dice_below(dice, nr) : 0]);
+}
+
+/* Writers go on, but keep no file open, so that a moment comes when nobody has. */
+static void reload_for_sure(struct dice *dice)
+{
+	__atomic_store_n(&let_go, true, __ATOMIC_RELAXED);
+	while (!unload() && !over) {
+		moves++;
+		usleep(dice_below(dice, 2000));
+	}
+	__atomic_store_n(&let_go, false, __ATOMIC_RELAXED);
+	if (!find_module())
+		reload(dice);
+}
+
+static void move_once(struct dice *dice)
+{
+	struct writer *writer = &writers[dice_below(dice, nr_writers)];
+
+	switch (dice_below(dice, 64)) {
+	case 0:
+		reload_for_sure(dice);
+		break;
+	case 1 ... 8:
+		if (unload())
+			reload(dice);
+		break;
+	case 9 ... 16:
+		pthread_kill(writer->thread, SIGUSR1);
+		signals++;
+		break;
+	}
+	moves++;
+}
+
+static void *mover_thread(void *data)
+{
+	struct dice *dice = data;
+
+	while (!__atomic_load_n(&over, __ATOMIC_RELAXED)) {
+		move_once(dice);
+		usleep(dice_below(dice, 40000));
+	}
+	return NULL;
+}
+
+/* --- what the kernel says ------------------------------------------------------------- */
+
+/* "<4>[   12.345678] text", and the module's own, of which there are thousands a second. */
+static void look_at_line(FILE *file, const char *line)
+{
+	const char *text = strstr(line, "] ");
+
+	if (text && !strncmp(text, "] fragbed: ", 11))
+		return;
+	fprintf(file, "%s\n", line);
+	fflush(file);
+	if (!regexec(&trouble_regex, line, 0, NULL, 0))
+		__atomic_store_n(&trouble, true, __ATOMIC_RELAXED);
+}
+
+/* Whole records only, as many as fit. */
+static void read_log(FILE *file)
+{
+	static char text[1 << 18];
+	int len = klogctl(SYSLOG_ACTION_READ, text, sizeof(text) - 1);
+	char *line, *rest = text;
+
+	if (len < 0)
+		return;
+	text[len] = '\0';
+	while ((line = strsep(&rest, "\n"))) {
+		if (*line)
+			look_at_line(file, line);
+	}
+}
+
+/*
+ * Looked at every tick, as to be woken for each record is dear. Had it not been for a
+ * while the ring would overflow unseen: half of it is told as a loss.
+ */
+static void *log_thread(void *data)
+{
+	int size = klogctl(SYSLOG_ACTION_SIZE_BUFFER, NULL, 0);
+	int unread;
+
+	for (;;) {
+		unread = klogctl(SYSLOG_ACTION_SIZE_UNREAD, NULL, 0);
+		if (unread > size / 2)
+			__atomic_fetch_add(&log_late, 1, __ATOMIC_RELAXED);
+		if (unread > 0)
+			read_log(data);
+		else
+			usleep(TICK_US);
+	}
+	return NULL;
+}
+
+/* --- looking on ------------------------------------------------------------------------ */
+
+static unsigned long sum_of(const struct knob *knob)
+{
+	unsigned long sum = 0;
+	int i;
+
+	for (i = 0; i < ERRNOS; i++)
+		sum += knob->results[i];
+	return sum;
+}
+
+static unsigned long all_done(void)
+{
+	unsigned long done = 0;
+	unsigned int i;
+
+	for (i = 0; i < nr_writers; i++)
+		done += __atomic_load_n(&writers[i].done, __ATOMIC_RELAXED);
+	return done;
+}
+
+static unsigned int lines_found(void)
+{
+	unsigned int i, nr = 0;
+
+	for (i = 0; i < nr_knobs; i++)
+		nr += knobs[i].nr_lines - knobs[i].nr_read;
+	return nr;
+}
+
+static void tell(unsigned long ticks)
+{
+	printf("# %lu s: %lu writes, %lu unloads and %lu refused, %lu signals, %lu places, %u lines kept\n",
+	       ticks / (1000000 / TICK_US), all_done(), unloads, refused_unloads, signals,
+	       nr_seen, lines_found());
+	fflush(stdout);
+}
+
+static void tell_knob(const struct knob *knob, unsigned long all_busy)
+{
+	static const int told[] = { 0, EINVAL, EBUSY, EINTR, ENOMEM, ENXIO, E2BIG };
+	unsigned long sum = sum_of(knob), other = sum;
+	size_t i;
+
+	printf("# %-16s %9lu", knob->path, sum);
+	for (i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+		printf(" %8lu", knob->results[told[i]]);
+		other -= knob->results[told[i]];
+	}
+	printf(" %7lu %4lu%%\n", other, all_busy ? knob->busy * 100 / all_busy : 0);
+}
+
+static void tell_knobs(void)
+{
+	unsigned long busy = 0;
+	unsigned int i;
+
+	for (i = 0; i < nr_knobs; i++)
+		busy += knobs[i].busy;
+	printf("# knob                writes    taken   EINVAL    EBUSY    EINTR   ENOMEM    ENXIO    E2BIG   other  time\n");
+	for (i = 0; i < nr_knobs; i++)
+		tell_knob(&knobs[i], busy);
+}
+
+/* What was being written when it happened. */
+static void tell_last_lines(const struct writer *writer)
+{
+	char text[4 * LINE_ROOM + 2];
+	unsigned long i, done = writer->done;
+
+	for (i = done < LAST_LINES ? 0 : done - LAST_LINES + 1; i <= done; i++) {
+		const struct last_line *last = &writer->last[i % LAST_LINES];
+
+		if (!last->knob)
+			continue;
+		line_escape(text, sizeof(text), &last->line);
+		printf("# thread %d, %s: %s%s\n", (int)(writer - writers), last->knob->path, text,
+		       i == done && writer->knob ? " (at work)" : "");
+	}
+}
+
+static void tell_all_last_lines(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_writers; i++)
+		tell_last_lines(&writers[i]);
+	fflush(stdout);
+}
+
+/* All stacks to the console, and the end of it: who hangs cannot be killed. */
+static void panic_for_hang(const char *who)
+{
+	printf("# %s has not moved for %u s\n", who, hang_seconds);
+	tell_all_last_lines();
+	sync();
+	write_file("/proc/sysrq-trigger", "8");
+	write_file("/proc/sysrq-trigger", "w");
+	write_file("/proc/sysrq-trigger", "t");
+	write_file("/proc/sysrq-trigger", "c");
+}
+
+/* Called once a second; half way there a signal ends what may just be slow. */
+static void look_for_hang(void)
+{
+	static unsigned long before[THREADS_MAX + 1];
+	static unsigned int still[THREADS_MAX + 1];
+	unsigned int i;
+	char who[32];
+
+	for (i = 0; i <= nr_writers; i++) {
+		unsigned long now = i < nr_writers ? writers[i].done : moves;
+		bool idle = i < nr_writers && !writers[i].knob;
+
+		still[i] = now == before[i] && !idle ? still[i] + 1 : 0;
+		before[i] = now;
+		if (i < nr_writers && still[i] == hang_seconds / 2)
+			pthread_kill(writers[i].thread, SIGUSR1);
+		if (still[i] < hang_seconds)
+			continue;
+		snprintf(who, sizeof(who), i < nr_writers ? "thread %u" : "rmmod or insmod", i);
+		panic_for_hang(who);
+	}
+}
+
+static bool all_idle(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_writers; i++) {
+		if (__atomic_load_n(&writers[i].knob, __ATOMIC_RELAXED))
+			return false;
+	}
+	return true;
+}
+
+/* Until all was written, or the kernel complained. */
+static void look_on(void)
+{
+	const unsigned long second = 1000000 / TICK_US;
+	unsigned long ticks = 0;
+	unsigned int i;
+
+	while (writes_left > 0 || !all_idle()) {
+		usleep(TICK_US);
+		ticks++;
+		for (i = 0; i < nr_writers; i++) {
+			struct knob *knob = __atomic_load_n(&writers[i].knob, __ATOMIC_RELAXED);
+
+			if (knob)
+				knob->busy++;
+		}
+		if (ticks % second)
+			continue;
+		look_for_hang();
+		if (ticks % (TELL_SECONDS * second) == 0)
+			tell(ticks);
+		if (__atomic_load_n(&trouble, __ATOMIC_RELAXED))
+			break;
+	}
+	tell(ticks);
+}
+
+/* --- start and end --------------------------------------------------------------------- */
+
+static int note_knob(const char *path, const struct stat *unused, int type, struct FTW *unused2)
+{
+	struct knob *knob = &knobs[nr_knobs];
+
+	if (type != FTW_F)
+		return 0;
+	if (nr_knobs == KNOBS_MAX)
+		die("# more than %d knobs\n", KNOBS_MAX);
+	knob->path = strdup(path + strlen(corpus) + 1);
+	if (!lines_read(knob, corpus))
+		die("# %s: no line\n", path);
+	nr_knobs++;
+	return 0;
+}
+
+static int note_file(const char *path, const struct stat *status, int type, struct FTW *unused)
+{
+	if (type == FTW_F && status->st_mode & 0400 && nr_files < FILES_MAX)
+		files[nr_files++] = strdup(path);
+	return 0;
+}
+
+static void read_options(int argc, char **argv)
+{
+	const char *regex = NULL;
+	int option;
+
+	while ((option = getopt(argc, argv, "w:s:t:h:c:o:x:")) != -1) {
+		switch (option) {
+		case 'w':
+			nr_writes = strtoul(optarg, NULL, 10);
+			break;
+		case 's':
+			seed = strtoull(optarg, NULL, 10);
+			break;
+		case 't':
+			nr_writers = strtoul(optarg, NULL, 10);
+			break;
+		case 'h':
+			hang_seconds = strtoul(optarg, NULL, 10);
+			break;
+		case 'c':
+			corpus = optarg;
+			break;
+		case 'o':
+			out = optarg;
+			break;
+		case 'x':
+			regex = optarg;
+			break;
+		}
+	}
+	modules = argv + optind;
+	if (!nr_writes || !nr_writers || nr_writers > THREADS_MAX || !hang_seconds || !corpus ||
+	    !out || !regex || !modules[0])
+		die("# usage: fuzz -w WRITES -s SEED [-t THREADS] [-h SECONDS] -c CORPUS -o OUT -x REGEX MODULE...\n");
+	if (regcomp(&trouble_regex, regex, REG_EXTENDED | REG_NOSUB))
+		die("# not a regular expression: %s\n", regex);
+}
+
+static void prepare_writer(struct writer *writer, unsigned int nr)
+{
+	writer->dice.state = seed * THREADS_MAX + nr;
+	writer->edge = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			    -1, 0);
+	if (writer->edge == MAP_FAILED || mprotect(writer->edge + PAGE, PAGE, PROT_NONE))
+		die("# mmap: %s\n", strerror(errno));
+}
+
+static void start(pthread_t *thread, void *(*function)(void *), void *data)
+{
+	int error = pthread_create(thread, NULL, function, data);
+
+	if (error)
+		die("# pthread_create: %s\n", strerror(error));
+}
+
+/* What was said before is none of its business. */
+static void start_log(void)
+{
+	char path[256];
+	pthread_t thread;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/log", out);
+	file = fopen(path, "w");
+	if (!file)
+		die("# %s: %s\n", path, strerror(errno));
+	while (klogctl(SYSLOG_ACTION_SIZE_UNREAD, NULL, 0) > 0)
+		read_log(file);
+	trouble = false;
+	start(&thread, log_thread, file);
+}
+
+/* Only to end what waits in the kernel. */
+static void interrupted(int unused)
+{
+}
+
+static void catch_signals(void)
+{
+	struct sigaction action = { .sa_handler = interrupted };
+
+	sigaction(SIGUSR1, &action, NULL);
+}
+
+static bool save_lines(void)
+{
+	bool saved = true;
+	char folder[256];
+	unsigned int i;
+
+	snprintf(folder, sizeof(folder), "%s/corpus", out);
+	for (i = 0; i < nr_knobs; i++)
+		saved &= lines_save(&knobs[i], folder);
+	return saved;
+}
+
+static bool judge(void)
+{
+	sleep(1);	/* for the last of the log */
+	tell_knobs();
+	if (!save_lines())
+		printf("# the lines kept could not be written to %s/corpus\n", out);
+	if (log_late)
+		printf("# something in the log may have been missed: give the kernel a larger one\n");
+	if (!trouble)
+		return !log_late;
+	printf("# the kernel complained, see %s/log; what was written last:\n", out);
+	tell_all_last_lines();
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	struct dice mover_dice;
+	pthread_t mover;
+	unsigned int i;
+
+	read_options(argc, argv);
+	nftw(corpus, note_knob, 16, FTW_PHYS);
+	nftw(FOLDER, note_file, 16, FTW_PHYS);
+	if (!nr_knobs || !nr_files)
+		die("# no corpus in %s, or no module loaded\n", corpus);
+	catch_signals();
+	start_log();
+	module_base = find_module();
+	writes_left = nr_writes;
+	for (i = 0; i < nr_writers; i++) {
+		prepare_writer(&writers[i], i);
+		start(&writers[i].thread, writer_thread, &writers[i]);
+	}
+	mover_dice.state = seed * THREADS_MAX + THREADS_MAX - 1;
+	start(&mover, mover_thread, &mover_dice);
+	look_on();
+	over = true;
+	pthread_join(mover, NULL);
+	for (i = 0; i < nr_writers; i++)
+		pthread_join(writers[i].thread, NULL);
+	return judge() ? 0 : 1;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What fuzz.c, which writes, and fuzz_lines.c, which knows what, share. */
+#ifndef FUZZ_H
+#define FUZZ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LINE_ROOM	1024	/* what a knob takes is 256 */
+#define LINES_MAX	512	/* of a knob; what comes after is not kept */
+#define ERRNOS		160
+
+/* Dice of which each thread has its own. */
+struct dice {
+	uint64_t state;
+};
+
+uint64_t dice_roll(struct dice *dice);
+uint32_t dice_below(struct dice *dice, uint32_t limit);
+
+static inline bool one_in(struct dice *dice, uint32_t chances)
+{
+	return !dice_below(dice, chances);
+}
+
+struct line {
+	size_t len;
+	char text[LINE_ROOM];
+};
+
+/**
+ * struct knob - a file that is written to
+ * @path: below the module's folder and below that of the corpus
+ * @lines: only ever added to, so they are read without a lock
+ * @nr_lines: how many
+ * @nr_read: how many of them are from the corpus
+ * @busy: how often it was found at work by somebody who looks every tick
+ * @results: writes by errno, 0: taken
+ */
+struct knob {
+	char *path;
+	struct line *lines[LINES_MAX];
+	unsigned int nr_lines;
+	unsigned int nr_read;
+	unsigned long busy;
+	unsigned long results[ERRNOS];
+};
+
+bool lines_read(struct knob *knob, const char *folder);
+bool lines_save(const struct knob *knob, const char *folder);
+void lines_add(struct knob *knob, const struct line *line);
+void line_make(struct line *line, const struct knob *knob, struct dice *dice);
+size_t line_escape(char *text, size_t room, const struct line *line);
+
+#endif
