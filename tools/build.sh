@@ -28,6 +28,9 @@ others_fragments() {
 	esac
 }
 
+# more NAME...: fragments of kernel/configs.
+more() { printf "$KERNEL_DIR/configs/%s.config\n" "$@"; }
+
 # The configuration fragments of the lane, which kunit.py merges.
 fragments() {
 	local configs=$KERNEL_DIR/configs suites=$TREE/mm/fragbed/kunit
@@ -39,28 +42,19 @@ fragments() {
 	printf '%s\n' "$configs/guest.config"
 	[ ! -f "$suites/.kunitconfig" ] || printf '%s\n' "$suites/.kunitconfig"
 	case $LANE in
-	uml) printf '%s\n' "$configs/uml.config" ;;
-	uml-small-blocks) printf '%s\n' "$configs/uml.config" "$configs/small-blocks.config" "$suites/numa.config" ;;
-	uml-spb | sanitize) printf '%s\n' "$configs/uml.config" "$configs/small-blocks.config" \
-		"$suites/numa.config" "$configs/superpageblock.config"
-		[ "$LANE" = uml-spb ] || printf '%s\n' "$configs/sanitize.config" ;;
-	x86_64) printf '%s\n' "$configs/x86_64.config" "$configs/x86_64-more.config" "$suites/numa.config" ;;
-	x86_64-*) printf '%s\n' "$configs/x86_64.config" "$suites/numa.config" \
-		"$configs/superpageblock.config" "$configs/${LANE#x86_64-}.config"
-		[ "$LANE" = x86_64-rt ] || printf '%s\n' "$configs/preempt.config" ;;
-	uml-spb | kasan-spb | faults-spb) printf '%s\n' "$configs/uml.config" "$configs/small-blocks.config" \
-		"$suites/numa.config" "$configs/superpageblock.config"
-		[ "$LANE" = uml-spb ] || printf '%s\n' "$configs/kasan.config"
-		[ "$LANE" != faults-spb ] || printf '%s\n' "$configs/faults.config" ;;
-	uml-spb | kasan-spb | gcov-spb) printf '%s\n' "$configs/uml.config" "$configs/small-blocks.config" \
-		"$suites/numa.config" "$configs/superpageblock.config"
-		[ "$LANE" = uml-spb ] || printf '%s\n' "$configs/${LANE%-spb}.config" ;;
-	gcov-x86_64) printf '%s\n' "$configs/x86_64.config" "$suites/numa.config" "$configs/gcov.config" ;;
-	uml-spb | kasan-spb | uml-fuzz) printf '%s\n' "$configs/uml.config" "$configs/small-blocks.config" \
-		"$suites/numa.config" "$configs/superpageblock.config"
-		[ "$LANE" = uml-spb ] || printf '%s\n' "$configs/kasan.config"
-		[ "$LANE" != uml-fuzz ] || printf '%s\n' "$configs/kcov.config" ;;
-	*) printf '%s\n' "$configs/$LANE.config" "$suites/numa.config" ;;
+	uml) more uml ;;
+	uml-small-blocks) more uml small-blocks && printf '%s\n' "$suites/numa.config" ;;
+	x86_64 | gcov-x86_64) more x86_64 x86_64-more && printf '%s\n' "$suites/numa.config" ;;
+	x86_64-*) more x86_64 superpageblock && printf '%s\n' "$suites/numa.config" ;;
+	*) more uml small-blocks superpageblock && printf '%s\n' "$suites/numa.config" ;;
+	esac
+	case $LANE in
+	sanitize) more kasan sanitize ;;
+	x86_64-sanitize) more kasan sanitize preempt ;;
+	x86_64-rt) more rt ;;
+	faults-spb) more kasan faults ;;
+	uml-fuzz) more kasan kcov ;;
+	gcov-*) more gcov ;;
 	esac
 }
 

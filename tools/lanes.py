@@ -51,18 +51,12 @@ LANES = {
                             args="page_poison=1 kmemleak=on"),
     "x86_64-rt": Lane("x86_64-rt", "x86_64", BZIMAGE, "x86_64-rt", mem="2G",
                       args="page_poison=1"),
-    "uml-spb": Lane("uml-spb", "um", "linux"),
-    "kasan-spb": Lane("kasan-spb", "um", "linux"),
+    "x86_64-hotplug": Lane("x86_64", "x86_64", BZIMAGE, mem="2G", args="movablecore=1G",
+                           hotplug=True),
     "faults-spb": Lane("faults-spb", "um", "linux"),
     "uml-fuzz": Lane("uml-fuzz", "um", "linux", args="ncpus=2 seccomp=on"),
-    "x86_64": Lane("x86_64", "x86_64", "arch/x86/boot/bzImage", mem="2G",
-                   suite_args="movablecore=512M"),
-    "x86_64-hotplug": Lane("x86_64", "x86_64", "arch/x86/boot/bzImage", mem="2G",
-                           args="movablecore=1G", hotplug=True),
     "gcov-spb": Lane("gcov-spb", "um", "linux"),
-    "x86_64": Lane("x86_64", "x86_64", "arch/x86/boot/bzImage", mem="2G",
-                   suite_args="movablecore=512M"),
-    "gcov-x86_64": Lane("gcov-x86_64", "x86_64", "arch/x86/boot/bzImage", mem="2G",
+    "gcov-x86_64": Lane("gcov-x86_64", "x86_64", BZIMAGE, mem="2G",
                         suite_args="movablecore=512M"),
 }
 
@@ -81,7 +75,7 @@ for _ours in (False, True):
     _name = "others-uml-spb" if _ours else "others-uml-mainline"
     LANES[_name] = Lane(_name, "um", "linux", **_how)
     _name = "others-spb" if _ours else "others-mainline"
-    LANES[_name] = Lane(_name, "x86_64", "arch/x86/boot/bzImage", mem="4G", **_how)
+    LANES[_name] = Lane(_name, "x86_64", BZIMAGE, mem="4G", **_how)
 
 
 def main():

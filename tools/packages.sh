@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# packages.sh [run|check|qemu|report|dkms|deb|matrix|others]: makes sure that what the other tools call is there.
-# packages.sh [run|check|qemu|report|coverage|dkms|deb|matrix]: makes sure that what the other tools call is there.
+# packages.sh [run|check|qemu|report|coverage|dkms|deb|matrix|others]: makes sure that what the other tools call is there.
+# packages.sh [run|check|qemu|report|coverage|dkms|deb|matrix|others]: makes sure that what the other tools call is there.
 # Installs what is missing when it may; otherwise prints the command to type.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -99,6 +99,5 @@ others) check_packages "${RUN_PACKAGES[@]}" "${QEMU_PACKAGES[@]}" "${OTHERS_PACK
 report) check_packages "${REPORT_PACKAGES[@]}" ;;
 coverage) check_packages "${COVERAGE_PACKAGES[@]}" ;;
 check) check_packages "${RUN_PACKAGES[@]}" "${CHECK_PACKAGES[@]}" ;;
-*) die "usage: packages.sh [run|check|qemu|report|dkms|deb|matrix|others]" ;;
-*) die "usage: packages.sh [run|check|qemu|report|coverage|dkms|deb|matrix]" ;;
+*) die "usage: packages.sh [run|check|qemu|report|coverage|dkms|deb|matrix|others]" ;;
 esac
