@@ -120,7 +120,7 @@ struct scene_block *scene_block(struct kunit *test, unsigned int order,
 }
 EXPORT_SYMBOL_IF_KUNIT(scene_block);
 
-#define SCENE_TRIES	3
+#define SCENE_TRIES	6
 
 /**
  * scene_retry() - play a scene until nobody disturbs it
