@@ -7,7 +7,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 tools := $(CURDIR)/tools
 
-.PHONY: help run experiment bench compare series test mutants check harness prepare build print-tree print-kernel \
+.PHONY: help run experiment bench compare series test fuzz mutants check harness prepare build print-tree print-kernel \
 	modules install uninstall deb deb-test matrix clean clean-cache
 
 help:
@@ -27,6 +27,8 @@ help:
 	@echo 'make test          KUnit suites, debugfs knobs and the runner itself'
 	@echo 'make test LANE=x86_64, make run LANE=x86_64'
 	@echo '                   the same in QEMU, with NUMA balancing and btrfs'
+	@echo 'make fuzz [WRITES=10000000] [SEED=1] [LANE=fuzz-spb]'
+	@echo '                   random lines to all knobs at once, while the module comes and goes'
 	@echo 'make mutants       try wrong kernels on the suites'
 	@echo 'make mutants SHARE=8'
 	@echo '                   an eighth of them, with each commit another one'
@@ -71,6 +73,10 @@ series:
 
 test:
 	@$(tools)/test.sh
+
+fuzz:
+	@debugfs-scripts/run-fuzz.sh $(if $(WRITES),--writes '$(WRITES)') $(if $(SEED),--seed '$(SEED)') \
+		$(if $(LANE),--lane '$(LANE)')
 
 mutants:
 	@$(tools)/mutants.py $(if $(ONLY),--only '$(ONLY)') $(if $(SHARE),--share '$(SHARE)')

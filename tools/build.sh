@@ -27,10 +27,10 @@ fragments() {
 	case $LANE in
 	uml) printf '%s\n' "$configs/uml.config" ;;
 	uml-small-blocks) printf '%s\n' "$configs/uml.config" "$configs/small-blocks.config" "$suites/numa.config" ;;
-	uml-spb | kasan-spb | uml-fuzz) printf '%s\n' "$configs/uml.config" "$configs/small-blocks.config" \
+	uml-spb | kasan-spb | fuzz-spb) printf '%s\n' "$configs/uml.config" "$configs/small-blocks.config" \
 		"$suites/numa.config" "$configs/superpageblock.config"
 		[ "$LANE" = uml-spb ] || printf '%s\n' "$configs/kasan.config"
-		[ "$LANE" != uml-fuzz ] || printf '%s\n' "$configs/kcov.config" ;;
+		[ "$LANE" != fuzz-spb ] || printf '%s\n' "$configs/kcov.config" ;;
 	*) printf '%s\n' "$configs/$LANE.config" "$suites/numa.config" ;;
 	esac
 }

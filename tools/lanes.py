@@ -36,7 +36,7 @@ LANES = {
                      args="numa=fake=4 ncpus=2 seccomp=on", suite_args="movablecore=256M"),
     "uml-spb": Lane("uml-spb", "um", "linux"),
     "kasan-spb": Lane("kasan-spb", "um", "linux"),
-    "uml-fuzz": Lane("uml-fuzz", "um", "linux", args="ncpus=2 seccomp=on"),
+    "fuzz-spb": Lane("fuzz-spb", "um", "linux", args="ncpus=2 seccomp=on"),
     "x86_64": Lane("x86_64", "x86_64", "arch/x86/boot/bzImage", mem="2G",
                    suite_args="movablecore=512M"),
 }
