@@ -17,9 +17,12 @@ much=256
 tools=${TMPDIR:-/tmp}/fragbed-tools
 at_exit "rm -rf '$tools'"
 
+# A compiler is slow in a guest with KASAN: what was built before is kept outside.
 build_tool() {
 	mkdir -p "$tools"
-	gcc -O2 -static -o "$tools/$1" "$(dirname "$0")/$1.c"
+	kept=${FRAGBED_OUT:-$tools}/$1.built
+	[ "$kept" -nt "$(dirname "$0")/$1.c" ] || gcc -O2 -static -o "$kept" "$(dirname "$0")/$1.c" || return 1
+	cp "$kept" "$tools/$1"
 }
 
 begin() {
