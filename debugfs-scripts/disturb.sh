@@ -102,8 +102,10 @@ nothing_runs() {
 	[ "$(fact fragment/churn_status running) $(fact fragment/keep_status running)" = "no no" ]
 }
 
-# held_now: what is held, in a word. Shmem pages on their way back are not in sets.
-held_now() { cksum <"$FRAGBED_DIR/hold/sets"; }
+# What is held and what runs, in a word. Shmem pages on their way back are not in sets.
+held_now() {
+	echo "$(cksum <"$FRAGBED_DIR/hold/sets") $(fact fragment/churn_status running) $(fact fragment/keep_status running)"
+}
 
 # A verb that was refused has kept nothing, and what it has not done can be undone.
 is_true_after() {
