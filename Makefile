@@ -7,7 +7,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 tools := $(CURDIR)/tools
 
-.PHONY: help run experiment bench compare series test again mutants check harness prepare build print-tree print-kernel suites others faults coverage \
+.PHONY: help run experiment bench compare series test again mutants check harness prepare build print-tree print-kernel suites others faults coverage fuzz \
 	modules install uninstall deb deb-test matrix clean clean-cache
 
 help:
@@ -34,6 +34,8 @@ help:
 	@echo 'make suites        only the KUnit suites, in all lanes of UML'
 	@echo 'make faults        failing allocations, signals, too little memory; with LANE=x86_64'
 	@echo '                   CPUs and memory that come and go'
+	@echo 'make fuzz [WRITES=10000000] [SEED=1] [LANE=fuzz-spb]'
+	@echo '                   random lines to all knobs at once, while the module comes and goes'
 	@echo 'make mutants       try wrong kernels on the suites'
 	@echo 'make mutants SHARE=8'
 	@echo '                   an eighth of them, with each commit another one'
@@ -92,6 +94,10 @@ suites:
 
 faults:
 	@$(tools)/faults.sh $(PARTS)
+
+fuzz:
+	@debugfs-scripts/run-fuzz.sh $(if $(WRITES),--writes '$(WRITES)') $(if $(SEED),--seed '$(SEED)') \
+		$(if $(LANE),--lane '$(LANE)')
 
 mutants:
 	@$(tools)/mutants.py $(if $(ONLY),--only '$(ONLY)') $(if $(SHARE),--share '$(SHARE)')

@@ -58,8 +58,8 @@ empty_spb|write|spb/taint|$spb pages=8 set=x|ENOMEM EBUSY
 nothing|read|spb/table||ENOMEM
 nothing|read|spb/stats||ENOMEM
 nothing|read|spb/check||ENOMEM
-nothing|kthreadd|fragment/churn|$churn_line|ENOMEM
-nothing|kthreadd|fragment/keep|$keep_line|ENOMEM
+nothing|kthreadd|fragment/churn|$churn_line|ENOMEM EAGAIN
+nothing|kthreadd|fragment/keep|$keep_line|ENOMEM EAGAIN
 unloaded|insert|||ENOMEM
 all|remove|||
 '

@@ -40,13 +40,13 @@
 #define THREADS_MAX	32
 #define KNOBS_MAX	64
 #define FILES_MAX	64
-#define COVER_WORDS	(1 << 14)	/* more than a write comes through, for the most part */
-#define CODE_MAX	(1 << 20)	/* bytes of a module */
+#define COVER_WORDS	16384	/* more than a write comes through, for the most part */
+#define CODE_MAX	1048576	/* bytes of a module */
 #define LAST_LINES	8
 #define TICK_US		10000
 #define TELL_SECONDS	15
 #define PAGE		4096
-#define HUGE		(1 << 20)
+#define HUGE		1048576
 
 /* Of klogctl(); no header has them for programs. */
 #define SYSLOG_ACTION_READ		2
@@ -63,7 +63,7 @@ struct writer {
 	struct dice dice;
 	struct knob *knob;		/* being written to, or NULL */
 	unsigned long done;		/* writes */
-	uint64_t *cover;		/* the kernel's, or NULL */
+	unsigned long *cover;		/* the kernel's, or NULL */
 	struct last_line last[LAST_LINES];	/* a ring, of which @done is the next */
 	char *edge;			/* one page, and nothing behind it */
 };
@@ -76,7 +76,7 @@ static struct writer writers[THREADS_MAX];
 
 /* What was asked. */
 static unsigned long nr_writes;
-static uint64_t seed = 1;
+static unsigned long seed = 1;
 static unsigned int nr_writers = 4;
 static unsigned int hang_seconds = 120;
 static const char *corpus, *out;
@@ -125,7 +125,8 @@ static void cover_open(struct writer *me)
 		return;
 	if (ioctl(fd, KCOV_INIT_TRACE, COVER_WORDS))
 		die("# kcov: %s\n", strerror(errno));
-	map = mmap(NULL, COVER_WORDS * sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	map = mmap(NULL, COVER_WORDS * sizeof(*me->cover), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		   0);
 	if (map == MAP_FAILED || ioctl(fd, KCOV_ENABLE, KCOV_TRACE_PC))
 		die("# kcov: %s\n", strerror(errno));
 	me->cover = map;
@@ -140,11 +141,11 @@ static void cover_start(struct writer *me)
 /* Is there code among it that nobody came through before? Only that of the module counts. */
 static bool cover_is_new(struct writer *me, unsigned long base)
 {
-	uint64_t i, nr = me->cover && base ? me->cover[0] : 0;
+	unsigned long i, nr = me->cover && base ? me->cover[0] : 0;
 	bool is_new = false;
 
 	for (i = 1; i <= nr && i < COVER_WORDS; i++) {
-		uint64_t at = me->cover[i] - base;
+		unsigned long at = me->cover[i] - base;
 
 		if (at >= CODE_MAX || __atomic_exchange_n(&seen[at], 1, __ATOMIC_RELAXED))
 			continue;
@@ -251,12 +252,12 @@ static struct knob *pick_knob(struct dice *dice)
 
 static void read_something(struct dice *dice)
 {
-	static char text[THREADS_MAX << 16];	/* nobody looks at it */
+	static char text[1 << 16];	/* nobody looks at it */
 	int fd = open(files[dice_below(dice, nr_files)], O_RDONLY);
 
 	if (fd < 0)
 		return;
-	read(fd, text, 1 + dice_below(dice, 1 << 16));
+	read(fd, text, 1 + dice_below(dice, sizeof(text)));
 	close(fd);
 }
 
@@ -482,9 +483,9 @@ static unsigned int lines_found(void)
 
 static void tell(unsigned long ticks)
 {
-	printf("# %lu s: %lu writes, %lu unloads and %lu refused, %lu signals, %lu places, %u lines kept\n",
-	       ticks / (1000000 / TICK_US), all_done(), unloads, refused_unloads, signals,
-	       nr_seen, lines_found());
+	printf("# %lu s: %lu writes, %lu unloads and %lu refused, %lu signals",
+	       ticks / (1000000 / TICK_US), all_done(), unloads, refused_unloads, signals);
+	printf(", %lu places, %u lines kept\n", nr_seen, lines_found());
 	fflush(stdout);
 }
 
@@ -495,7 +496,7 @@ static void tell_knob(const struct knob *knob, unsigned long all_busy)
 	size_t i;
 
 	printf("# %-16s %9lu", knob->path, sum);
-	for (i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(told); i++) {
 		printf(" %8lu", knob->results[told[i]]);
 		other -= knob->results[told[i]];
 	}
@@ -509,7 +510,8 @@ static void tell_knobs(void)
 
 	for (i = 0; i < nr_knobs; i++)
 		busy += knobs[i].busy;
-	printf("# knob                writes    taken   EINVAL    EBUSY    EINTR   ENOMEM    ENXIO    E2BIG   other  time\n");
+	printf("# %-16s %9s %8s %8s %8s %8s %8s %8s %8s %7s  time\n", "knob", "writes", "taken",
+	       "EINVAL", "EBUSY", "EINTR", "ENOMEM", "ENXIO", "E2BIG", "other");
 	for (i = 0; i < nr_knobs; i++)
 		tell_knob(&knobs[i], busy);
 }
@@ -648,7 +650,7 @@ static void read_options(int argc, char **argv)
 			nr_writes = strtoul(optarg, NULL, 10);
 			break;
 		case 's':
-			seed = strtoull(optarg, NULL, 10);
+			seed = strtoul(optarg, NULL, 10);
 			break;
 		case 't':
 			nr_writers = strtoul(optarg, NULL, 10);
@@ -670,7 +672,8 @@ static void read_options(int argc, char **argv)
 	modules = argv + optind;
 	if (!nr_writes || !nr_writers || nr_writers > THREADS_MAX || !hang_seconds || !corpus ||
 	    !out || !regex || !modules[0])
-		die("# usage: fuzz -w WRITES -s SEED [-t THREADS] [-h SECONDS] -c CORPUS -o OUT -x REGEX MODULE...\n");
+		die("# usage: fuzz -w WRITES -s SEED [-t THREADS] [-h SECONDS] %s\n",
+		    "-c CORPUS -o OUT -x REGEX MODULE...");
 	if (regcomp(&trouble_regex, regex, REG_EXTENDED | REG_NOSUB))
 		die("# not a regular expression: %s\n", regex);
 }
@@ -740,7 +743,7 @@ static bool judge(void)
 	if (!save_lines())
 		printf("# the lines kept could not be written to %s/corpus\n", out);
 	if (log_late)
-		printf("# something in the log may have been missed: give the kernel a larger one\n");
+		printf("# some of the log may have been missed: give the kernel a larger one\n");
 	if (!trouble)
 		return !log_late;
 	printf("# the kernel complained, see %s/log; what was written last:\n", out);

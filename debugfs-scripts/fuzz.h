@@ -5,21 +5,22 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #define LINE_ROOM	1024	/* what a knob takes is 256 */
 #define LINES_MAX	512	/* of a knob; what comes after is not kept */
 #define ERRNOS		160
 
+#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
+
 /* Dice of which each thread has its own. */
 struct dice {
-	uint64_t state;
+	unsigned long state;
 };
 
-uint64_t dice_roll(struct dice *dice);
-uint32_t dice_below(struct dice *dice, uint32_t limit);
+unsigned long dice_roll(struct dice *dice);
+unsigned int dice_below(struct dice *dice, unsigned int limit);
 
-static inline bool one_in(struct dice *dice, uint32_t chances)
+static inline bool one_in(struct dice *dice, unsigned int chances)
 {
 	return !dice_below(dice, chances);
 }

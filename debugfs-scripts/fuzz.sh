@@ -51,13 +51,9 @@ fuzz() {
 		-c "$corpus" -o "$FRAGBED_OUT" -x "$lib_trouble" "$FRAGBED_MODULE" ${stock:+"$stock"}
 }
 
-# What is free but for the caches: of files, of slabs, and what KASAN keeps back.
 settled_free_pages() {
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
-	for lib_cache in /sys/kernel/slab/*/shrink; do
-		echo 1 >"$lib_cache"
-	done
 	free_pages
 }
 
@@ -77,8 +73,8 @@ need which gcc -- "gcc is missing"
 check_needs
 stock=${FRAGBED_MODULE%.ko}-stock.ko
 [ -f "$stock" ] || stock=
-# Slabs that were needed once.
-slack=4096
+# Slabs and stacks that were needed once, and 1/32 that KASAN keeps back.
+slack=$((4096 + $(meminfo MemTotal) / 4 / 32))
 
 ktap_start
 log_mark

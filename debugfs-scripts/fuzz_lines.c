@@ -16,16 +16,16 @@
 static pthread_mutex_t lines_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* splitmix64: short, and any seed will do. */
-uint64_t dice_roll(struct dice *dice)
+unsigned long dice_roll(struct dice *dice)
 {
-	uint64_t x = dice->state += 0x9e3779b97f4a7c15;
+	unsigned long x = dice->state += 0x9e3779b97f4a7c15;
 
 	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
 	x = (x ^ x >> 27) * 0x94d049bb133111eb;
 	return x ^ x >> 31;
 }
 
-uint32_t dice_below(struct dice *dice, uint32_t limit)
+unsigned int dice_below(struct dice *dice, unsigned int limit)
 {
 	return (dice_roll(dice) >> 32) * limit >> 32;
 }
@@ -34,8 +34,8 @@ uint32_t dice_below(struct dice *dice, uint32_t limit)
 
 void lines_add(struct knob *knob, const struct line *line)
 {
-	unsigned int nr = knob->nr_lines;
 	struct line *copy;
+	unsigned int nr;
 
 	pthread_mutex_lock(&lines_lock);
 	nr = knob->nr_lines;
@@ -210,11 +210,9 @@ static void any_number(char *text, size_t room, struct dice *dice)
 	unsigned int bits = 1 + dice_below(dice, one_in(dice, 64) ? 64 : 9);
 
 	if (one_in(dice, 8))
-		snprintf(text, room, "%s",
-			 edges[dice_below(dice, sizeof(edges) / sizeof(edges[0]))]);
+		snprintf(text, room, "%s", edges[dice_below(dice, ARRAY_SIZE(edges))]);
 	else
-		snprintf(text, room, "%llu",
-			 (unsigned long long)(dice_roll(dice) >> (64 - bits)));
+		snprintf(text, room, "%lu", dice_roll(dice) >> (64 - bits));
 }
 
 static void renumber(struct line *line, size_t at, struct dice *dice)

@@ -177,6 +177,7 @@ lib_errno_name() {
 	*"Bad address"*) echo EFAULT ;;
 	*"Device or resource busy"* | *"Resource busy"*) echo EBUSY ;;
 	*"Interrupted system call"*) echo EINTR ;;
+	*"Resource temporarily unavailable"*) echo EAGAIN ;;
 	*"Cannot allocate memory"* | *"Out of memory"*) echo ENOMEM ;;
 	*"Operation not supported"* | *"Not supported"*) echo EOPNOTSUPP ;;
 	*"No space left on device"*) echo ENOSPC ;;

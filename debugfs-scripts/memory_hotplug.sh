@@ -5,14 +5,14 @@
 # the knobs hold it. KTAP on stdout. For the lane x86_64-hotplug, in which the monitor of
 # QEMU is on the third serial line and node 2 has no memory until it is plugged in.
 #
-#   FRAGBED_JOB_ROUNDS=10   how often a block goes and comes back beside all that runs
+#   FRAGBED_JOB_ROUNDS=3   how often a block goes and comes back beside all that runs
 #
 # shellcheck disable=SC2016,SC2317,SC2329  # awk programs; cases are called by name
 
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/disturb.sh"
 
-rounds=${FRAGBED_JOB_ROUNDS:-10}
+rounds=${FRAGBED_JOB_ROUNDS:-3}
 memory=/sys/devices/system/memory
 nodes=/sys/devices/system/node
 monitor=/dev/ttyS2
@@ -141,7 +141,7 @@ turn_round() {
 }
 
 case_blocks_turn_beside_all_that_runs() {
-	must_knob fragment/churn "start rate=200000 order=2 unmovable=30 cpus=0-1 seed=1"
+	must_knob fragment/churn "start rate=50000 order=2 unmovable=30 cpus=0-1 seed=1"
 	must_knob fragment/keep "start order=4 index=900 unmovable=30 rate=100000 cpus=0 seed=1 node=0"
 	gone=0 stayed=0 round=0
 	while [ "$round" -lt "$rounds" ]; do

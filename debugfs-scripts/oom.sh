@@ -38,7 +38,7 @@ stop_hogs() {
 }
 
 only_hogs_were_killed() {
-	say "killed:$(killed | wc -l) of $(echo "$hogs" | wc -w) hogs"
+	say "killed: $(killed | wc -l) of $(echo "$hogs" | wc -w) hogs"
 	for victim in $(killed); do
 		case " $hogs " in
 		*" $victim "*) ;;
@@ -73,7 +73,7 @@ fragment_again() {
 case_fragmentation() {
 	: >"$errnos"
 	beside_hogs fragment_again || return 1
-	say "fragment/run: $(sort "$errnos" | uniq -c | tr -s ' \n' ' ')"
+	say "fragment/run:$(sort "$errnos" | uniq -c | tr -s ' \n' ' ')"
 	! grep -qvxE 'OK|EINTR|ENOMEM|ENOSPC' "$errnos" && is_true_after
 }
 

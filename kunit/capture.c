@@ -531,6 +531,18 @@ static void capture_makes_success(struct kunit *test)
 	scene_return_captured(test, block->zone, &bare.capc);
 }
 
+/* Moving pages may write them: who may not wait for that does not compact. */
+static void capture_without_io(struct kunit *test)
+{
+	struct reach_request req = { .gfp = GFP_NOIO, .order = 4,
+				     .prio = COMPACT_PRIO_SYNC_LIGHT };
+	struct capture_control capc = { .order = 4, .migratetype = UNMOV };
+
+	KUNIT_EXPECT_EQ(test, reach_try_to_compact(&req, pageblock_order, &capc),
+			COMPACT_SKIPPED);
+	KUNIT_EXPECT_NULL(test, capc.page);
+}
+
 /*
  * A whole compaction. Movable pages sit in a block of ours among pages that cannot
  * move, '####mmmm####'; once they have left, these pages merge to the order that was
@@ -682,6 +694,7 @@ static struct kunit_case capture_cases[] = {
 	KUNIT_CASE(capture_published_complete),
 	KUNIT_CASE(capture_though_skipped),
 	KUNIT_CASE(capture_makes_success),
+	KUNIT_CASE(capture_without_io),
 	KUNIT_CASE_PARAM(capture_end_to_end, whole_gen_params),
 	KUNIT_CASE(capture_zone_by_zone),
 	{}

@@ -420,7 +420,7 @@ static int parse_and_start(char *line)
  *
  * Context: may sleep, takes churn_lock.
  * Return: 0, -EINVAL malformed or out of range, -ENXIO CPU not online, -EBUSY
- * already running, -ENOMEM.
+ * already running, -ENOMEM, -EAGAIN no thread can be made.
  */
 int fragbed_churn(char *line)
 {

@@ -366,7 +366,7 @@ static int parse_and_start(char *line)
  *
  * Context: may sleep, takes keep_lock.
  * Return: 0, -EINVAL malformed or out of range, -ENXIO CPU not online or no such
- * node, -EBUSY already running, -ENOMEM.
+ * node, -EBUSY already running, -ENOMEM, -EAGAIN no thread can be made.
  */
 int fragbed_keep(char *line)
 {

@@ -95,7 +95,8 @@ class Counts:
         self._sources = {}
 
     def read(self, folder):
-        for data in sorted(folder.rglob("*.gcda")):
+        # A file of the suites has counters if it has the name of one that is looked at.
+        for data in sorted(set(folder.rglob("*.gcda")) - set(folder.rglob("fragbed/**/*.gcda"))):
             done = subprocess.run(["gcov", "--json-format", "--stdout", "--branch-probabilities",
                                    "--object-directory", data.parent, data],
                                   stdout=subprocess.PIPE, check=True)
@@ -123,15 +124,16 @@ class Counts:
 
 
 class Reasons:
-    """Why something is missed: function and text of the line, since numbers move."""
+    """Why a function is absent, or a line is missed: by the function and the line's text, since
+    numbers move."""
 
     def __init__(self, path):
-        self.of = {}
-        self.used = set()
         with open(path, "rb") as file:
-            for entry in tomllib.load(file).get("missed", []):
-                for function, texts in entry["lines"].items():
-                    self.of.update(((function, text), entry["why"]) for text in texts)
+            entries = tomllib.load(file)
+        self.absent = entries.get("absent", {})
+        self.of = {(function, text): entry["why"] for entry in entries.get("missed", [])
+                   for function, texts in entry["lines"].items() for text in texts}
+        self.used = set()
 
     def look_up(self, line):
         key = line.function, line.text
@@ -148,6 +150,7 @@ class Unit:
 
     def __init__(self, name, file, lines, reasons):
         self.name, self.file = name, file
+        self.absent = reasons.absent.get(name)
         self.lines = sorted(lines, key=lambda line: line.number)
         self.missed = [(line, reasons.look_up(line)) for line in self.lines if line.missed()]
 
@@ -169,14 +172,14 @@ class Unit:
 
     def verdict(self):
         if not self.lines:
-            return "not there"
+            return "absent" if self.absent else "not there"
         if (self.share(*self.covered_lines()) >= LINES_TARGET and
                 self.share(*self.covered_branches()) >= BRANCHES_TARGET):
             return "met"
         return "below" if self.unexplained() else "reasons"
 
     def as_json(self):
-        return {"name": self.name, "file": self.file, "verdict": self.verdict(),
+        return {"name": self.name, "file": self.file, "verdict": self.verdict(), "absent": self.absent,
                 "lines": self.covered_lines(), "branches": self.covered_branches(),
                 "branches_not_counted": self.not_counted(),
                 "missed": [{"line": line.number, "function": line.function, "text": line.text,
@@ -226,9 +229,11 @@ def show_table(all_units):
 
 
 def show_missed(unit):
-    if not unit.missed:
+    if not unit.missed and not unit.absent:
         return
     print(f"\n{unit.name}")
+    if not unit.lines:
+        print(f"      {unit.absent}")
     for line, reason in unit.missed:
         what = ("never run" if not line.count else
                 "branches " + " ".join(map(str, line.branches)))

@@ -34,7 +34,7 @@ all_parts() {
 # With names: only those.
 parts() {
 	[ $# -gt 0 ] || set -- .
-	all_parts | grep -E "^($(IFS='|' && printf '%s' "$*"))" || die "no part '$*' in LANE=$lane"
+	all_parts | grep -E "^faults-($(IFS='|' && printf '%s' "$*"))" || die "no part '$*' in LANE=$lane"
 }
 
 run_part() {

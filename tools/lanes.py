@@ -58,7 +58,7 @@ LANES = {
     "x86_64-hotplug": Lane("x86_64", "x86_64", BZIMAGE, mem="2G", args="movablecore=1G",
                            hotplug=True),
     "faults-spb": Lane("faults-spb", "um", "linux"),
-    "uml-fuzz": Lane("uml-fuzz", "um", "linux", args="ncpus=2 seccomp=on"),
+    "fuzz-spb": Lane("fuzz-spb", "um", "linux", args="ncpus=2 seccomp=on"),
     "gcov-spb": Lane("gcov-spb", "um", "linux"),
     "gcov-x86_64": Lane("gcov-x86_64", "x86_64", BZIMAGE, mem="2G",
                         suite_args="movablecore=512M"),

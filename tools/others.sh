@@ -34,6 +34,16 @@ all_items() {
 	printf 'trinity/%s\n' vm vfs all
 }
 
+# choose_items ITEM...: those, or all.
+choose_items() {
+	local item all
+	all=$(all_items)
+	for item; do
+		grep -qxF -- "$item" <<<"$all" || die "no test '$item'; there are: ${all//$'\n'/ }"
+	done
+	printf '%s\n' "${@:-$all}"
+}
+
 # The same names as in the folders: mainline first.
 kernels() {
 	case $lane in
@@ -111,14 +121,20 @@ while [ $# -gt 0 ]; do
 	*) break ;;
 	esac
 done
+# all_tests is run as a whole.
+if [ "$lane" = x86_64 ]; then
+	"$TOOLS/packages.sh" others
+	chosen=$(choose_items "$@")
+elif [ $# -gt 0 ]; then
+	usage
+fi
+mapfile -t items <<<"${chosen:-}"
 mapfile -t pair < <(kernels)
 [ ${#pair[@]} -eq 2 ] || exit 1
 out=$OUT/others/$lane
 make_run_folder
 rm -rf "$out"
 build_all
-items=("$@")
-[ "$lane" = uml ] || [ $# -gt 0 ] || mapfile -t items < <(all_items)
 run_both 1 "${items[@]}"
 mapfile -t differing < <("$TOOLS/others_table.py" --differing "$out" "${pair[@]}")
 for number in $(seq 2 $((again + 1))); do

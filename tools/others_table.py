@@ -106,6 +106,8 @@ def add_item(checks, folder, item):
         add_tap(checks, item, read_lines(folder, item, "output"))
         if ended not in ("0", "1", "4"):
             checks.add(item, ENDED, BAD)
+        elif not any(item_of(test) == item for test in checks.tests):
+            checks.add(item, OUTCOME, BAD)
     else:
         skipped = item.startswith("stress-ng/") and ended in map(str, STRESS_NG_SKIPS)
         checks.add(item, OUTCOME, SKIPPED if skipped else PASSED if ended == "0" else BAD)

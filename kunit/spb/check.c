@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The check of the records, which all other suites rely on: each rule notices when it
- * is broken, and nothing else is to be found then.
+ * is broken, and which one. And what can be asked besides.
  */
 #include <kunit/test.h>
 #include <linux/irqflags.h>
@@ -183,8 +183,35 @@ static void check_rule(struct kunit *test)
 	spb_stage_expect_true(test, stage->zone, "mended");
 }
 
+/* As one for which boot had no memory: all that can be asked of it says so. */
+static void check_of_none(struct kunit *test)
+{
+	struct zone *zone = kunit_kzalloc(test, sizeof(*zone), GFP_KERNEL);
+	struct spb_verdict verdict;
+	struct spb_info info;
+
+	KUNIT_ASSERT_NOT_NULL(test, zone);
+	KUNIT_EXPECT_EQ(test, spb_check(zone, &verdict), -EOPNOTSUPP);
+	KUNIT_EXPECT_EQ(test, spb_get_info(zone, 0, &info), -EOPNOTSUPP);
+	KUNIT_EXPECT_EQ(test, spb_event_count(zone, SPB_TAINT), 0);
+}
+
+static void check_names(struct kunit *test)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_SPB_EVENTS; i++)
+		KUNIT_EXPECT_NOT_NULL_MSG(test, spb_event_name(i), "event %u", i);
+	KUNIT_EXPECT_NULL(test, spb_event_name(NR_SPB_EVENTS));
+	for (i = 0; i < NR_SPB_STOPS; i++)
+		KUNIT_EXPECT_NOT_NULL_MSG(test, spb_stop_name(i), "end %u", i);
+	KUNIT_EXPECT_NULL(test, spb_stop_name(NR_SPB_STOPS));
+}
+
 static struct kunit_case spb_check_cases[] = {
 	KUNIT_CASE_PARAM(check_rule, rule_gen_params),
+	KUNIT_CASE(check_of_none),
+	KUNIT_CASE(check_names),
 	{ }
 };
 

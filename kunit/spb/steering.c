@@ -299,6 +299,35 @@ static void contig_unmovable(struct kunit *test)
 	expect_whole(test, GFP_KERNEL, SPB_TAINTED);
 }
 
+static void take_all_empty(struct kunit *test, struct zone *zone)
+{
+	while (spb_pick(&zone->spb->index, SPB_PICK_WHOLE) >= 0) {
+		struct page *page = alloc_contig_pages(1UL << SPB_ORDER, GFP_KERNEL | __GFP_MOVABLE,
+						       zone_to_nid(zone), NULL);
+
+		KUNIT_ASSERT_NOT_NULL(test, page);
+		KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, give_back, page));
+	}
+}
+
+/* When no empty one is left: 'l...' -> 'MMMM', its pages move elsewhere. */
+static void contig_emptied(struct kunit *test)
+{
+	static const char *const drawing = "l.";
+	struct spb_stage *stage = spb_stage(test, &drawing, 1);
+	struct zone *zone = stage->zone;
+	unsigned long before = spb_event_count(zone, SPB_SERVED_EMPTIED);
+	struct page *page;
+
+	take_all_empty(test, zone);
+	page = alloc_contig_pages(1UL << SPB_ORDER, GFP_KERNEL | __GFP_MOVABLE | __GFP_NOWARN,
+				  zone_to_nid(zone), NULL);
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, give_back, page));
+	KUNIT_EXPECT_EQ(test, spb_event_count(zone, SPB_SERVED_EMPTIED) - before, 1);
+	spb_stage_expect_true(test, zone, "emptied");
+}
+
 /* --- When no tainted one has anything left ---------------------------------- */
 
 struct pressed_row {
@@ -628,6 +657,7 @@ static struct kunit_case spb_steering_cases[] = {
 	KUNIT_CASE_PARAM(least_to_move, contig_gen_params),
 	KUNIT_CASE(contig_movable),
 	KUNIT_CASE(contig_unmovable),
+	KUNIT_CASE(contig_emptied),
 	KUNIT_CASE_PARAM(pressed, pressed_gen_params),
 	KUNIT_CASE(pressed_bulk),
 	KUNIT_CASE(refill_never_taints),
