@@ -30,7 +30,7 @@ fragments() {
 	uml-spb | kasan-spb | fuzz-spb) printf '%s\n' "$configs/uml.config" "$configs/small-blocks.config" \
 		"$suites/numa.config" "$configs/superpageblock.config"
 		[ "$LANE" = uml-spb ] || printf '%s\n' "$configs/kasan.config"
-		[ "$LANE" != fuzz-spb ] || printf '%s\n' "$configs/kcov.config" ;;
+		[ "$LANE" != fuzz-spb ] || printf '%s\n' "$configs/fuzz.config" ;;
 	*) printf '%s\n' "$configs/$LANE.config" "$suites/numa.config" ;;
 	esac
 }
