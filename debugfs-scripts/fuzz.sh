@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Random lines, some of which make sense, to all knobs at once, while the module comes and
-# goes (fuzz.c). After that all must be as it was before. For a guest only.
+# goes (fuzz.c). After that all must be as it was before. For a guest only, see run-fuzz.sh.
 #
 #   FRAGBED_JOB_WRITES=100000   how many
 #   FRAGBED_JOB_SEED=1
@@ -22,32 +22,49 @@ seed=${FRAGBED_JOB_SEED:-1}
 
 knobs() { (cd "$FRAGBED_DIR" && find . -type f -perm -200 | sed 's,^\./,,' | sort); }
 
-# The module names the keys of a knob when it refuses one.
-keys_of() {
-	! knob "$1" "$2?=1" || return
-	dmesg | sed -n "s,.*fragbed: $1: ?: unknown key\, the keys are ,,p" | tail -n 1 | tr -d ,
+# Each knob with its keys: the module names them when it refuses one.
+keys() {
+	for lib_knob in $(knobs); do
+		knob "$lib_knob" "?=1"
+		knob "$lib_knob" "start ?=1"
+	done
+	log_since_mark | sed -n 's,.*fragbed: \([a-z_/]*\): ?: unknown key\, the keys are ,\1 ,p' |
+		tr -d , | sort -u
+}
+
+has_keys() {
+	lib_lines=$(cat "$corpus/$1") || return 1
+	lib_knob=$1
+	shift
+	for lib_key; do
+		case $lib_lines in
+		*[!a-z_]"$lib_key="*) ;;
+		*) say "no line of the corpus of $lib_knob has $lib_key=" && return 1 ;;
+		esac
+	done
 }
 
 # A knob or a key that the corpus has not would hardly be tried.
 corpus_has_all() {
 	for lib_knob in $(knobs); do
 		[ -f "$corpus/$lib_knob" ] || { say "no corpus for $lib_knob" && return 1; }
-		for lib_key in $(keys_of "$lib_knob" "") $(keys_of "$lib_knob" "start "); do
-			grep -q "\\b$lib_key=" "$corpus/$lib_knob" && continue
-			say "no line of the corpus of $lib_knob has $lib_key="
-			return 1
-		done
 	done
+	keys >"$work/keys"
+	[ -s "$work/keys" ] || return 1
+	while read -r lib_line; do
+		# shellcheck disable=SC2086  # words
+		has_keys $lib_line || return 1
+	done <"$work/keys"
 }
 
-build_fuzz() {
+fuzz() {
 	gcc -O2 -pthread -o "$work/fuzz" "$here/fuzz.c" "$here/fuzz_lines.c"
 }
 
 fuzz() {
 	mkdir -p "$FRAGBED_OUT/corpus"
 	(cd "$corpus" && find . -type d) | (cd "$FRAGBED_OUT/corpus" && xargs mkdir -p)
-	"$work/fuzz" -w "$writes" -s "$seed" -t "${FRAGBED_JOB_THREADS:-4}" -h "${FRAGBED_JOB_HANG:-120}" \
+	"$FRAGBED_OUT/fuzz" -w "$writes" -s "$seed" -t "${FRAGBED_JOB_THREADS:-4}" -h "${FRAGBED_JOB_HANG:-120}" \
 		-c "$corpus" -o "$FRAGBED_OUT" -x "$lib_trouble" "$FRAGBED_MODULE" ${stock:+"$stock"}
 }
 
@@ -69,7 +86,7 @@ need test "$(id -u)" = 0 -- "must be root"
 need test -f "${FRAGBED_MODULE:-}" -- "FRAGBED_MODULE names no fragbed.ko"
 need test -n "${FRAGBED_OUT:-}" -- "FRAGBED_OUT names no folder"
 need test -n "${FRAGBED_FORCE:-}" -- "this is no guest: FRAGBED_FORCE is not set"
-need which gcc -- "gcc is missing"
+need test -x "${FRAGBED_OUT:-}/fuzz" -- "there is no FRAGBED_OUT/fuzz: run-fuzz.sh builds it"
 check_needs
 stock=${FRAGBED_MODULE%.ko}-stock.ko
 [ -f "$stock" ] || stock=
@@ -81,7 +98,6 @@ log_mark
 load_module || exit 1
 mkdir -p "$work"
 at_exit "rm -rf '$work'"
-build_fuzz || exit 1
 [ -e /sys/kernel/debug/kcov ] || say "this kernel has no CONFIG_KCOV: not guided"
 say "fuzz: $writes writes, seed $seed, kernel $(uname -r)"
 expect corpus_has_all_knobs_and_keys corpus_has_all

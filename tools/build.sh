@@ -53,7 +53,7 @@ fragments() {
 	x86_64-sanitize) more kasan sanitize preempt ;;
 	x86_64-rt) more rt ;;
 	faults-spb) more kasan faults ;;
-	fuzz-spb) more kasan kcov ;;
+	fuzz-spb) more kasan fuzz ;;
 	gcov-*) more gcov ;;
 	esac
 }
