@@ -58,6 +58,7 @@ link_notes() {
 	done
 }
 
+# shellcheck disable=SC2317,SC2329  # called by name
 page() {
 	gcovr --root "$tree" --filter "$tree/mm/" --html-details "$RESULTS/index.html" \
 		--html-title "fragbed: what the tests reach" "${folders[@]}"
