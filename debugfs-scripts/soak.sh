@@ -128,6 +128,19 @@ soak() {
 	tell $(($(now) - begun))
 }
 
+# Free pages of the largest order, in /proc/buddyinfo or, by type, in pagetypeinfo.
+largest_free() { awk '/^Number/ { exit } /^Node/ { sum += $NF } END { print sum + 0 }' "$1"; }
+
+# Those of tainted superpageblocks have a list of their own. Now and then one is taken
+# between the two looks.
+lists_agree() {
+	for _ in 1 2 3 4 5; do
+		[ "$(largest_free /proc/pagetypeinfo)" -ne "$(largest_free /proc/buddyinfo)" ] || return 0
+	done
+	say "pagetypeinfo has $(largest_free /proc/pagetypeinfo) free pages of the largest order, buddyinfo $(largest_free /proc/buddyinfo)"
+	return 1
+}
+
 need test "$(id -u)" = 0 -- "must be root"
 need test -f "${FRAGBED_MODULE:-}" -- "FRAGBED_MODULE names no fragbed.ko"
 check_needs
@@ -145,6 +158,7 @@ soak || status=1
 knob reset 1
 rm -rf "$files"
 check_records || status=1
+lists_agree || status=1
 spb_stats | sed 's/^/# /'
 unload_module || status=1
 log_check || status=1

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 #
-# coverage.py --tree TREE --patches DIR --reasons TOML [--json FILE] [--all] FOLDER...
+# coverage.py --tree TREE --patches DIR --reasons TOML [--json FILE] FOLDER...
 #
 # Adds up what gcov counted in the FOLDERs, each with the .gcda of a lane beside the .gcno
 # of its build, and prints lines and branches covered: of each symbol of interest, each file of

@@ -5,6 +5,7 @@
 # the suites and the guest scripts reach, and what is missed for which reason. Leaves
 # build/coverage/: report.txt, report.json, and index.html, in which gcovr shows the source.
 #
+#   LONG=1       with all knobs and the longer scripts
 #   LANE=x86_64  also in QEMU, where alone task_numa_work() is to be had; slow
 #   FRAGBED_JOB_SECONDS=30  how long the soaks take
 #
@@ -21,10 +22,10 @@ status=0 folders=()
 # run first in each guest.
 parts() {
 	cat <<-'END'
-		gcov-spb|one-node||knobs spb;quick;soak;press
-		gcov-spb|two-zones|movablecore=256M|defrag_cycle;atomic
+		gcov-spb|one-node||quick;soak
 		gcov-spb|four-nodes|movablecore=256M numa=fake=4 ncpus=2 seccomp=on|numa
 	END
+	[ -z "${LONG:-}" ] || printf '%s\n' 'gcov-spb|long||knobs spb;press;defrag_cycle;atomic'
 	[ "${LANE:-}" != x86_64 ] || printf '%s\n' 'gcov-x86_64|pc||balance'
 }
 
@@ -40,7 +41,7 @@ run_part() {
 	say "$lane: $name: suites, ${4//;/, }"
 	"$TOOLS/guest.sh" --lane "$lane" --kernel "$run/$lane" --timeout 3000 --out "$out" \
 		--args "kunit.enable=1 kunit.filter_glob=fragbed_* $args" \
-		"$REPO/debugfs-scripts/coverage.sh" "${scripts[@]}" >"$out.log" || bad "$lane: $name" "$out.log"
+		"$REPO/debugfs-scripts/coverage.sh" "${scripts[@]}" | tee "$out.log" >&2 || bad "$lane: $name" "$out.log"
 	suites_passed "$out/kernel.log" || bad "$lane: $name: the suites" "$out/kernel.log"
 }
 
@@ -57,6 +58,7 @@ link_notes() {
 	done
 }
 
+# shellcheck disable=SC2317,SC2329  # called by name
 page() {
 	gcovr --root "$tree" --filter "$tree/mm/" --html-details "$RESULTS/index.html" \
 		--html-title "fragbed: what the tests reach" "${folders[@]}"

@@ -299,6 +299,19 @@ static void contig_unmovable(struct kunit *test)
 	expect_whole(test, GFP_KERNEL, SPB_TAINTED);
 }
 
+/* Not the size of a superpageblock: found as ever. */
+static void contig_other_size(struct kunit *test)
+{
+	struct zone *zone = scene_zone();
+	unsigned long before = spb_event_count(zone, SPB_SERVED_EMPTY);
+	struct page *page = alloc_contig_pages(pageblock_nr_pages, GFP_KERNEL | __GFP_MOVABLE,
+					       zone_to_nid(zone), NULL);
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	free_contig_range(page_to_pfn(page), pageblock_nr_pages);
+	KUNIT_EXPECT_EQ(test, spb_event_count(zone, SPB_SERVED_EMPTY), before);
+}
+
 static void take_all_empty(struct kunit *test, struct zone *zone)
 {
 	while (spb_pick(&zone->spb->index, SPB_PICK_WHOLE) >= 0) {
@@ -657,6 +670,7 @@ static struct kunit_case spb_steering_cases[] = {
 	KUNIT_CASE_PARAM(least_to_move, contig_gen_params),
 	KUNIT_CASE(contig_movable),
 	KUNIT_CASE(contig_unmovable),
+	KUNIT_CASE(contig_other_size),
 	KUNIT_CASE(contig_emptied),
 	KUNIT_CASE_PARAM(pressed, pressed_gen_params),
 	KUNIT_CASE(pressed_bulk),
