@@ -551,7 +551,7 @@ static void capture_without_io(struct kunit *test)
  * and with KASAN what the stack depot did not need.
  */
 #define PLANTED_ORDER	4
-#define PLANTED		(1 << PLANTED_ORDER)
+#define PLANTED		BIT(PLANTED_ORDER)
 
 struct whole {
 	const char *name;

@@ -34,7 +34,7 @@ lane_names() { "$TOOLS/lanes.py" list "$@"; }
 
 check_lane() {
 	local lane names
-	names=$(lane_names)
+	names=$("$TOOLS/lanes.py" list)
 	for lane in $names; do
 		[ "$lane" != "$1" ] || return 0
 	done
