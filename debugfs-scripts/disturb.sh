@@ -20,8 +20,9 @@ at_exit "rm -rf '$tools'"
 # A compiler is slow in a guest with KASAN: what was built before is kept outside.
 build_tool() {
 	mkdir -p "$tools"
+	source=$(dirname "$0")/$1.c
 	kept=${FRAGBED_OUT:-$tools}/$1.built
-	[ "$kept" -nt "$(dirname "$0")/$1.c" ] || gcc -O2 -static -o "$kept" "$(dirname "$0")/$1.c" || return 1
+	find "$kept" -newer "$source" 2>/dev/null | grep -q . || gcc -O2 -static -o "$kept" "$source" || return 1
 	cp "$kept" "$tools/$1"
 }
 
