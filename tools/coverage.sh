@@ -23,7 +23,6 @@ status=0 folders=()
 parts() {
 	cat <<-'END'
 		gcov-spb|one-node||quick;soak
-		gcov-spb|four-nodes|movablecore=256M numa=fake=4 ncpus=2 seccomp=on|numa
 	END
 	[ -z "${LONG:-}" ] || printf '%s\n' 'gcov-spb|long||knobs spb;press;defrag_cycle;atomic'
 	[ "${LANE:-}" != x86_64 ] || printf '%s\n' 'gcov-x86_64|pc||balance'
