@@ -911,8 +911,10 @@ hold_movable_percent() {
 
 # One that is full of what can move, with some pages that cannot.
 taint_a_full_one() {
-	hold_movable_percent 40 && pick_spb "$full_clean_one" &&
-		ok_knob spb/taint "$spb pages=16 set=t" && check "tainted" [ "$(spb_column 5)" = tainted ]
+	hold_movable_percent 40 && pick_spb "$full_clean_one" || return 1
+	# Somebody may be looking at one of its pages just now.
+	knob spb/taint "$spb pages=16 set=t" || { sleep 1 && ok_knob spb/taint "$spb pages=16 set=t"; } || return 1
+	check "tainted" [ "$(spb_column 5)" = tainted ]
 }
 
 # Clean ones half full of single pages.
