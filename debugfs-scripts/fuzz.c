@@ -595,7 +595,7 @@ static void look_on(void)
 	unsigned long ticks = 0;
 	unsigned int i;
 
-	while (writes_left > 0 || !all_idle()) {
+	while ((writes_left > 0 || !all_idle()) && !__atomic_load_n(&trouble, __ATOMIC_RELAXED)) {
 		usleep(TICK_US);
 		ticks++;
 		for (i = 0; i < nr_writers; i++) {
@@ -609,8 +609,6 @@ static void look_on(void)
 		look_for_hang();
 		if (ticks % (TELL_SECONDS * second) == 0)
 			tell(ticks);
-		if (__atomic_load_n(&trouble, __ATOMIC_RELAXED))
-			break;
 	}
 	tell(ticks);
 }
