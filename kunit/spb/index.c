@@ -220,6 +220,33 @@ static void index_cma_after_untaint(struct kunit *test)
 	spb_stage_expect_true(test, stage->zone, "untainted");
 }
 
+static void reserve(struct zone *zone, unsigned long blocks)
+{
+	guard(spinlock_irqsave)(&zone->lock);
+	zone->nr_reserved_highatomic += blocks * pageblock_nr_pages;
+}
+
+/* A free page of two blocks, H H -> . ., whose labels change one after the other. */
+static void index_unreserve(struct kunit *test)
+{
+	static const char *const drawing = "HH.";
+	struct spb_stage *stage = spb_stage(test, &drawing, 1);
+	struct page *page = pfn_to_page(spb_stage_pfn(stage, 0, 0));
+	unsigned int block;
+
+	reserve(stage->zone, 2);
+	spb_stage_free_block(stage, 0, 0);
+	spb_stage_free_block(stage, 0, 1);
+	KUNIT_EXPECT_EQ(test, buddy_order(page), pageblock_order + 1);
+	/* There may be others. */
+	while (reach_pageblock_type(page) == MIGRATE_HIGHATOMIC)
+		KUNIT_ASSERT_TRUE(test, reach_unreserve_highatomic(stage->zone));
+	for (block = 0; block < 2; block++)
+		KUNIT_EXPECT_EQ_MSG(test, reach_pageblock_type(page + block * pageblock_nr_pages),
+				    MOV, "block %u", block);
+	spb_stage_expect_true(test, stage->zone, "unreserved");
+}
+
 /* --- The live zone, whatever it does ---------------------------------------- */
 
 struct load_row {
@@ -304,6 +331,7 @@ static struct kunit_case spb_index_cases[] = {
 	KUNIT_CASE_PARAM(index_change, change_gen_params),
 	KUNIT_CASE(index_labels_after_untaint),
 	KUNIT_CASE(index_cma_after_untaint),
+	KUNIT_CASE(index_unreserve),
 	KUNIT_CASE_PARAM(index_load, load_gen_params),
 	KUNIT_CASE(index_bulk),
 	{ }

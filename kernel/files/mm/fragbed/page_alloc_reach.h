@@ -324,6 +324,24 @@ void reach_drain_free_pages(void)
 }
 EXPORT_SYMBOL_IF_KUNIT(reach_drain_free_pages);
 
+/**
+ * reach_unreserve_highatomic() - unreserve_highatomic_pageblock(), the last one included
+ * @zone: where to begin to look
+ *
+ * Return: true if a pageblock has another label now.
+ */
+bool reach_unreserve_highatomic(struct zone *zone)
+{
+	const struct alloc_context ac = {
+		.zonelist = node_zonelist(zone_to_nid(zone), GFP_KERNEL),
+		.highest_zoneidx = zone_idx(zone),
+		.migratetype = MIGRATE_UNMOVABLE,
+	};
+
+	return unreserve_highatomic_pageblock(&ac, true);
+}
+EXPORT_SYMBOL_IF_KUNIT(reach_unreserve_highatomic);
+
 /** reach_drain_lru_pages() - put pages in per-cpu batches on the LRU lists */
 void reach_drain_lru_pages(void)
 {

@@ -62,6 +62,7 @@ enum compact_result reach_try_to_compact(const struct reach_request *req,
 					 struct capture_control *capc);
 void reach_drain_free_pages(void);
 void reach_drain_lru_pages(void);
+bool reach_unreserve_highatomic(struct zone *zone);
 int *reach_defrag_mode(void);
 bool reach_fs_reclaim_held(void);
 

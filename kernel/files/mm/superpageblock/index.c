@@ -293,6 +293,19 @@ void __spb_blocks_taken(struct zone *zone, struct page *page, unsigned int order
 	refile(zone, spb, was);
 }
 
+/*
+ * The blocks of a free page get their labels one by one, from the first on: it is opened
+ * with the last of them, or the others would keep theirs.
+ */
+static void open_relabelled(struct zone *zone, struct page *page)
+{
+	unsigned long pfn = pageblock_start_pfn(page_to_pfn(page));
+	struct page *buddy = spb_buddy_of_block(pfn);
+
+	if (buddy && pfn + pageblock_nr_pages == page_to_pfn(buddy) + (1UL << buddy_order(buddy)))
+		spb_open(zone, buddy, buddy_order(buddy));
+}
+
 /**
  * __spb_label_changed() - a pageblock has another label, or was isolated or not
  * @page: a page of it
@@ -311,8 +324,8 @@ void __spb_label_changed(struct page *page)
 	was = counted(spb);
 	free = test_bit(block_of(page), spb->map[SPB_FREE]);
 	block_changed(spb, page, free);
-	if (free && PageBuddy(page))
-		spb_open(zone, page, buddy_order(page));
+	if (free)
+		open_relabelled(zone, page);
 	refile(zone, spb, was);
 }
 

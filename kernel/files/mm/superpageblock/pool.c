@@ -37,6 +37,26 @@ static struct list_head *pool_of(struct zone *zone, const struct page *page, uns
 }
 
 /**
+ * spb_buddy_of_block() - the free page a wholly free pageblock is in
+ * @pfn: first one of the block
+ *
+ * Context: zone->lock held.
+ * Return: its first page, NULL if it is on no list right now.
+ */
+struct page *spb_buddy_of_block(unsigned long pfn)
+{
+	unsigned int order;
+
+	for (order = pageblock_order; order < NR_PAGE_ORDERS; order++) {
+		struct page *page = pfn_to_page(round_down(pfn, 1UL << order));
+
+		if (PageBuddy(page) && buddy_order(page) >= order)
+			return page;
+	}
+	return NULL;
+}
+
+/**
  * spb_open() - label pageblocks that have become free as movable
  * @zone: their zone
  * @page: a free page of block order or above, on the list of its label

@@ -30,20 +30,6 @@ struct spb_step {
 	enum spb_event event;
 };
 
-/* The free page a wholly free pageblock is in. */
-static struct page *buddy_of_block(unsigned long pfn)
-{
-	unsigned int order;
-
-	for (order = pageblock_order; order < NR_PAGE_ORDERS; order++) {
-		struct page *page = pfn_to_page(round_down(pfn, 1UL << order));
-
-		if (PageBuddy(page) && buddy_order(page) >= order)
-			return page;
-	}
-	return NULL;
-}
-
 static struct page *buddy_in_spb(struct zone *zone, int nr, unsigned int order)
 {
 	const struct superpageblock *spb = &zone->spb->spb[nr];
@@ -51,7 +37,7 @@ static struct page *buddy_in_spb(struct zone *zone, int nr, unsigned int order)
 	unsigned int block;
 
 	for_each_set_bit(block, spb->map[SPB_CLAIMABLE], SPB_BLOCKS) {
-		struct page *page = buddy_of_block(start + block * pageblock_nr_pages);
+		struct page *page = spb_buddy_of_block(start + block * pageblock_nr_pages);
 
 		if (page && buddy_order(page) >= order)
 			return page;

@@ -172,6 +172,7 @@ void __spb_took_foreign(struct page *page);
 void __spb_mixed(struct page *page, bool mixed);
 
 /* pool.c */
+struct page *spb_buddy_of_block(unsigned long pfn);
 void spb_open(struct zone *zone, struct page *page, unsigned int order);
 void spb_pools_init(struct zone *zone, unsigned long first, unsigned int nr);
 void spb_change_pool(struct zone *zone, struct superpageblock *spb);
