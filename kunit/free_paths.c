@@ -23,7 +23,7 @@
 #include "../reach.h"
 
 #define LOAD_MS		150
-#define BULK		512	/* pages, more than a per-cpu list takes at once */
+#define BULK		4096	/* pages; a per-cpu list is shortened in batches then */
 #define HANDED		64	/* chunks given to another CPU, or to an interrupt */
 #define AREA_PAGES	1024	/* KASAN gives back no shadow of a small area */
 #define GFP_LOAD	(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
