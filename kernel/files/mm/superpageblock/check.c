@@ -49,20 +49,6 @@ static unsigned long free_pages_below_block(unsigned long pfn)
 	return nr;
 }
 
-/* The free page of block order or above that the block is in. */
-static struct page *large_buddy(unsigned long pfn)
-{
-	unsigned int order;
-
-	for (order = pageblock_order; order < NR_PAGE_ORDERS; order++) {
-		struct page *page = pfn_to_page(round_down(pfn, 1UL << order));
-
-		if (PageBuddy(page) && buddy_order(page) >= order)
-			return page;
-	}
-	return NULL;
-}
-
 static bool is_nonmovable(int label)
 {
 	return label == MIGRATE_UNMOVABLE || label == MIGRATE_RECLAIMABLE ||
@@ -74,7 +60,7 @@ static void check_block(const struct spb_walk *walk, struct page *page)
 	struct superpageblock *spb = walk->spb;
 	unsigned long pfn = page_to_pfn(page);
 	unsigned int block = (pfn >> pageblock_order) & (SPB_BLOCKS - 1);
-	bool free = large_buddy(pfn);
+	bool free = spb_buddy_of_block(pfn);
 	unsigned long free_pages;
 
 	if (free != test_bit(block, spb->map[SPB_FREE]))
