@@ -22,6 +22,7 @@ import time
 
 import boot
 import lanes
+import machine
 import suites
 
 TOOLS = os.path.dirname(os.path.realpath(__file__))
