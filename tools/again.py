@@ -123,7 +123,7 @@ class Record:
 
 
 def line(name, green, total, seconds):
-    tenths = statistics.quantiles(seconds, n=10) if len(seconds) > 1 else [seconds[0]] * 9
+    tenths = statistics.quantiles(seconds, n=10, method="inclusive") if len(seconds) > 1 else [seconds[0]] * 9
     print(f"  {name:24} {green:5} of {total:<5} {statistics.median(seconds):8.1f}"
           f" {min(seconds):8.1f} {tenths[8]:8.1f} {max(seconds):8.1f}")
 
