@@ -205,6 +205,8 @@ EXPORT_SYMBOL_IF_KUNIT(reach_isolate_pageblock);
  * before reclaim and compaction; until then in there.
  */
 #ifdef ALLOC_NOLOCK
+#define REACH_NOLOCK ALLOC_NOLOCK
+
 static unsigned int reach_slowpath_flags(const struct reach_request *req)
 {
 	return alloc_flags_slowpath(req->gfp, req->order);
@@ -216,6 +218,8 @@ static void reach_promote(const struct reach_request *req, unsigned int flags,
 	ac->reclaim_compact_order = reclaim_compact_order(req->order, flags, ac);
 }
 #else
+#define REACH_NOLOCK ALLOC_TRYLOCK
+
 static unsigned int reach_slowpath_flags(const struct reach_request *req)
 {
 	return gfp_to_alloc_flags(req->gfp, req->order);
@@ -231,8 +235,8 @@ static void reach_promote(const struct reach_request *req, unsigned int flags,
 static unsigned int reach_alloc_context(const struct reach_request *req,
 					struct alloc_context *ac)
 {
-	/* An allocation that is made to fail fails earlier: here ALLOC_TRYLOCK does no more. */
-	unsigned int flags = ALLOC_WMARK_LOW | ALLOC_TRYLOCK;
+	/* An allocation that is made to fail fails earlier: here the flag does no more. */
+	unsigned int flags = ALLOC_WMARK_LOW | REACH_NOLOCK;
 	gfp_t gfp = req->gfp;
 
 	memset(ac, 0, sizeof(*ac));
