@@ -7,7 +7,8 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 tools := $(CURDIR)/tools
 
-.PHONY: help run experiment bench compare series test again mutants check harness prepare build print-tree print-kernel suites others faults coverage fuzz \
+.PHONY: help run experiment bench compare series test suites again faults fuzz mutants others coverage \
+	check harness prepare build print-tree print-kernel \
 	modules install uninstall deb deb-test matrix clean clean-cache
 
 help:
@@ -61,7 +62,7 @@ help:
 	@echo 'make clean-cache   delete sources, trees and builds in the cache'
 	@echo
 	@echo 'ACCEL=auto|kvm|tcg           how QEMU runs its guests'
-	@echo 'KERNEL=7.2|7.3               the Linux to test, for all of the above (7.2)'
+	@echo 'KERNEL=7.2|7.3               the Linux to build and test (7.2)'
 	@echo 'KERNEL_SRC=TREE or TARBALL   test this source'
 	@echo 'FRAGBED_CACHE=DIR            instead of ~/.cache/fragbed'
 	@echo 'FRAGBED_UPDATE=1             look for a newer point release'

@@ -58,10 +58,6 @@ corpus_has_all() {
 }
 
 fuzz() {
-	gcc -O2 -pthread -o "$work/fuzz" "$here/fuzz.c" "$here/fuzz_lines.c"
-}
-
-fuzz() {
 	mkdir -p "$FRAGBED_OUT/corpus"
 	(cd "$corpus" && find . -type d) | (cd "$FRAGBED_OUT/corpus" && xargs mkdir -p)
 	"$FRAGBED_OUT/fuzz" -w "$writes" -s "$seed" -t "${FRAGBED_JOB_THREADS:-4}" -h "${FRAGBED_JOB_HANG:-120}" \
