@@ -80,6 +80,16 @@ needs_licence() {
 
 has_licence() { head -n 5 "$1" | grep -q 'SPDX-License-Identifier: GPL-2.0'; }
 
+# What is sourced is no command; what is a command says what runs it.
+mode_fits() {
+	local mode
+	mode=$(git -C "$REPO" -c safe.directory='*' ls-files -s -- "$1")
+	case ${mode%% *}:$(first_line "$1") in
+	100755:'#!'*) return 0 ;;
+	100755:*) printf '%s: executable, but does not start with #!\n' "$1" && return 1 ;;
+	esac
+}
+
 # Names of package mirrors and folders of the machine that runs this.
 machine_words() {
 	case $(dirname "$REPO") in
@@ -118,6 +128,7 @@ check_file() {
 	if needs_licence "$file"; then
 		row "licence $file" has_licence "$file"
 	fi
+	row "mode $file" mode_fits "$file"
 	row "machine words $file" no_machine_words "$file"
 }
 
