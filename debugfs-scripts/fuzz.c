@@ -17,22 +17,16 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <pthread.h>
-#include <regex.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/klog.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <linux/kcov.h>
 
 #include "fuzz.h"
 
@@ -40,18 +34,11 @@
 #define THREADS_MAX	32
 #define KNOBS_MAX	64
 #define FILES_MAX	64
-#define COVER_WORDS	16384	/* more than a write comes through, for the most part */
-#define CODE_MAX	1048576	/* bytes of a module */
 #define LAST_LINES	8
 #define TICK_US		10000
 #define TELL_SECONDS	15
 #define PAGE		4096
 #define HUGE		1048576
-
-/* Of klogctl(); no header has them for programs. */
-#define SYSLOG_ACTION_READ		2
-#define SYSLOG_ACTION_SIZE_UNREAD	9
-#define SYSLOG_ACTION_SIZE_BUFFER	10
 
 struct last_line {
 	const struct knob *knob;
@@ -79,22 +66,16 @@ static unsigned long nr_writes;
 static unsigned long seed = 1;
 static unsigned int nr_writers = 4;
 static unsigned int hang_seconds = 120;
-static const char *corpus, *out;
+static const char *corpus, *out, *regex;
 static char **modules;			/* up to a NULL */
-static regex_t trouble_regex;
 
 static long writes_left;
 static bool let_go;			/* the module is about to go: do not keep files open */
 static bool over;
-static unsigned long module_base;	/* where its code is, 0: not known */
 static unsigned long unloads, refused_unloads, signals;
 static unsigned long moves;		/* of the mover, to see that it is alive */
-static unsigned char seen[CODE_MAX];	/* code that was come through */
-static unsigned long nr_seen;
-static bool trouble;
-static unsigned long log_late;		/* the log was nearly overwritten before it was read */
 
-static void die(const char *format, ...)
+void die(const char *format, ...)
 {
 	va_list args;
 
@@ -112,47 +93,6 @@ static bool write_file(const char *path, const char *text)
 	if (fd >= 0)
 		close(fd);
 	return done;
-}
-
-/* --- what a write came through ------------------------------------------------------ */
-
-static void cover_open(struct writer *me)
-{
-	int fd = open("/sys/kernel/debug/kcov", O_RDWR);
-	void *map;
-
-	if (fd < 0)
-		return;
-	if (ioctl(fd, KCOV_INIT_TRACE, COVER_WORDS))
-		die("# kcov: %s\n", strerror(errno));
-	map = mmap(NULL, COVER_WORDS * sizeof(*me->cover), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-		   0);
-	if (map == MAP_FAILED || ioctl(fd, KCOV_ENABLE, KCOV_TRACE_PC))
-		die("# kcov: %s\n", strerror(errno));
-	me->cover = map;
-}
-
-static void cover_start(struct writer *me)
-{
-	if (me->cover)
-		__atomic_store_n(&me->cover[0], 0, __ATOMIC_RELAXED);
-}
-
-/* Is there code among it that nobody came through before? Only that of the module counts. */
-static bool cover_is_new(struct writer *me, unsigned long base)
-{
-	unsigned long i, nr = me->cover && base ? me->cover[0] : 0;
-	bool is_new = false;
-
-	for (i = 1; i <= nr && i < COVER_WORDS; i++) {
-		unsigned long at = me->cover[i] - base;
-
-		if (at >= CODE_MAX || __atomic_exchange_n(&seen[at], 1, __ATOMIC_RELAXED))
-			continue;
-		__atomic_fetch_add(&nr_seen, 1, __ATOMIC_RELAXED);
-		is_new = true;
-	}
-	return is_new;
 }
 
 /* --- writing ------------------------------------------------------------------------ */
@@ -212,18 +152,18 @@ static ssize_t write_somehow(struct writer *me, int fd, struct line *line)
 static void write_once(struct writer *me, struct knob *knob, int fd)
 {
 	struct last_line *last = &me->last[me->done % LAST_LINES];
-	unsigned long base = __atomic_load_n(&module_base, __ATOMIC_RELAXED);
+	unsigned long base;
 	ssize_t ret;
 	int error;
 
 	last->knob = knob;
 	line_make(&last->line, knob, &me->dice);
-	cover_start(me);
+	base = cover_start(me->cover);
 	ret = write_somehow(me, fd, &last->line);
 	error = ret < 0 ? errno : 0;
 	__atomic_fetch_add(&knob->results[error < ERRNOS ? error : ERRNOS - 1], 1,
 			   __ATOMIC_RELAXED);
-	if (cover_is_new(me, base))
+	if (cover_is_new(me->cover, base))
 		lines_add(knob, &last->line);
 	__atomic_store_n(&me->done, me->done + 1, __ATOMIC_RELAXED);
 }
@@ -283,13 +223,16 @@ static void write_for_a_while(struct writer *me)
 	}
 	close(fd);
 	__atomic_store_n(&me->knob, NULL, __ATOMIC_RELAXED);
+	/* Else the next file is open before it could go. */
+	if (__atomic_load_n(&let_go, __ATOMIC_RELAXED))
+		usleep(dice_below(&me->dice, 2000));
 }
 
 static void *writer_thread(void *data)
 {
 	struct writer *me = data;
 
-	cover_open(me);
+	me->cover = cover_open();
 	while (!__atomic_load_n(&over, __ATOMIC_RELAXED) &&
 	       __atomic_load_n(&writes_left, __ATOMIC_RELAXED) > 0) {
 		write_for_a_while(me);
@@ -301,57 +244,25 @@ static void *writer_thread(void *data)
 
 /* --- the module comes and goes --------------------------------------------------------- */
 
-static unsigned long find_module(void)
-{
-	unsigned long base = 0;
-	char line[512];
-	FILE *file = fopen("/proc/modules", "r");
-
-	while (file && fgets(line, sizeof(line), file)) {
-		if (!strncmp(line, "fragbed ", 8))
-			sscanf(line, "%*s %*s %*s %*s %*s %lx", &base);
-	}
-	if (file)
-		fclose(file);
-	return base;
-}
-
-static void load(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0 || syscall(SYS_finit_module, fd, "", 0))
-		die("# %s: %s\n", path, strerror(errno));
-	close(fd);
-	/* Another one has its code elsewhere: of that nothing is counted. */
-	if (path == modules[0])
-		__atomic_store_n(&module_base, find_module(), __ATOMIC_RELAXED);
-}
-
-/* Refused while a file is open, and it may be opened at the same moment. */
-static bool unload(void)
-{
-	unsigned long base = module_base;
-
-	__atomic_store_n(&module_base, 0, __ATOMIC_RELAXED);
-	if (!syscall(SYS_delete_module, "fragbed", O_NONBLOCK)) {
-		unloads++;
-		return true;
-	}
-	if (errno != EAGAIN && errno != EBUSY)
-		die("# rmmod: %s\n", strerror(errno));
-	__atomic_store_n(&module_base, base, __ATOMIC_RELAXED);
-	refused_unloads++;
-	return false;
-}
-
 static void reload(struct dice *dice)
 {
 	unsigned int nr = 0;
 
 	while (modules[nr])
 		nr++;
-	load(modules[one_in(dice, 8) ? dice_below(dice, nr) : 0]);
+	nr = one_in(dice, 8) ? dice_below(dice, nr) : 0;
+	module_load(modules[nr], !nr);
+}
+
+static bool unload(void)
+{
+	bool unloaded = module_unload();
+
+	if (unloaded)
+		unloads++;
+	else
+		refused_unloads++;
+	return unloaded;
 }
 
 /* Writers go on, but keep no file open, so that a moment comes when nobody has. */
@@ -363,7 +274,7 @@ static void reload_for_sure(struct dice *dice)
 		usleep(dice_below(dice, 2000));
 	}
 	__atomic_store_n(&let_go, false, __ATOMIC_RELAXED);
-	if (!find_module())
+	if (!module_is_loaded())
 		reload(dice);
 }
 
@@ -394,58 +305,6 @@ static void *mover_thread(void *data)
 	while (!__atomic_load_n(&over, __ATOMIC_RELAXED)) {
 		move_once(dice);
 		usleep(dice_below(dice, 40000));
-	}
-	return NULL;
-}
-
-/* --- what the kernel says ------------------------------------------------------------- */
-
-/* "<4>[   12.345678] text", and the module's own, of which there are thousands a second. */
-static void look_at_line(FILE *file, const char *line)
-{
-	const char *text = strstr(line, "] ");
-
-	if (text && !strncmp(text, "] fragbed: ", 11))
-		return;
-	fprintf(file, "%s\n", line);
-	fflush(file);
-	if (!regexec(&trouble_regex, line, 0, NULL, 0))
-		__atomic_store_n(&trouble, true, __ATOMIC_RELAXED);
-}
-
-/* Whole records only, as many as fit. */
-static void read_log(FILE *file)
-{
-	static char text[1 << 18];
-	int len = klogctl(SYSLOG_ACTION_READ, text, sizeof(text) - 1);
-	char *line, *rest = text;
-
-	if (len < 0)
-		return;
-	text[len] = '\0';
-	while ((line = strsep(&rest, "\n"))) {
-		if (*line)
-			look_at_line(file, line);
-	}
-}
-
-/*
- * Looked at every tick, as to be woken for each record is dear. Had it not been for a
- * while the ring would overflow unseen: half of it is told as a loss.
- */
-static void *log_thread(void *data)
-{
-	int size = klogctl(SYSLOG_ACTION_SIZE_BUFFER, NULL, 0);
-	int unread;
-
-	for (;;) {
-		unread = klogctl(SYSLOG_ACTION_SIZE_UNREAD, NULL, 0);
-		if (unread > size / 2)
-			__atomic_fetch_add(&log_late, 1, __ATOMIC_RELAXED);
-		if (unread > 0)
-			read_log(data);
-		else
-			usleep(TICK_US);
 	}
 	return NULL;
 }
@@ -485,7 +344,7 @@ static void tell(unsigned long ticks)
 {
 	printf("# %lu s: %lu writes, %lu unloads and %lu refused, %lu signals",
 	       ticks / (1000000 / TICK_US), all_done(), unloads, refused_unloads, signals);
-	printf(", %lu places, %u lines kept\n", nr_seen, lines_found());
+	printf(", %lu places, %u lines kept\n", cover_places(), lines_found());
 	fflush(stdout);
 }
 
@@ -595,7 +454,7 @@ static void look_on(void)
 	unsigned long ticks = 0;
 	unsigned int i;
 
-	while ((writes_left > 0 || !all_idle()) && !__atomic_load_n(&trouble, __ATOMIC_RELAXED)) {
+	while ((writes_left > 0 || !all_idle()) && !log_has_trouble()) {
 		usleep(TICK_US);
 		ticks++;
 		for (i = 0; i < nr_writers; i++) {
@@ -639,7 +498,6 @@ static int note_file(const char *path, const struct stat *status, int type, stru
 
 static void read_options(int argc, char **argv)
 {
-	const char *regex = NULL;
 	int option;
 
 	while ((option = getopt(argc, argv, "w:s:t:h:c:o:x:")) != -1) {
@@ -672,8 +530,6 @@ static void read_options(int argc, char **argv)
 	    !out || !regex || !modules[0])
 		die("# usage: fuzz -w WRITES -s SEED [-t THREADS] [-h SECONDS] %s\n",
 		    "-c CORPUS -o OUT -x REGEX MODULE...");
-	if (regcomp(&trouble_regex, regex, REG_EXTENDED | REG_NOSUB))
-		die("# not a regular expression: %s\n", regex);
 }
 
 static void prepare_writer(struct writer *writer, unsigned int nr)
@@ -691,23 +547,6 @@ static void start(pthread_t *thread, void *(*function)(void *), void *data)
 
 	if (error)
 		die("# pthread_create: %s\n", strerror(error));
-}
-
-/* What was said before is none of its business. */
-static void start_log(void)
-{
-	char path[256];
-	pthread_t thread;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/log", out);
-	file = fopen(path, "w");
-	if (!file)
-		die("# %s: %s\n", path, strerror(errno));
-	while (klogctl(SYSLOG_ACTION_SIZE_UNREAD, NULL, 0) > 0)
-		read_log(file);
-	trouble = false;
-	start(&thread, log_thread, file);
 }
 
 /* Only to end what waits in the kernel. */
@@ -740,10 +579,10 @@ static bool judge(void)
 	tell_knobs();
 	if (!save_lines())
 		printf("# the lines kept could not be written to %s/corpus\n", out);
-	if (log_late)
+	if (log_was_late())
 		printf("# some of the log may have been missed: give the kernel a larger one\n");
-	if (!trouble)
-		return !log_late;
+	if (!log_has_trouble())
+		return !log_was_late();
 	printf("# the kernel complained, see %s/log; what was written last:\n", out);
 	tell_all_last_lines();
 	return false;
@@ -761,8 +600,8 @@ int main(int argc, char **argv)
 	if (!nr_knobs || !nr_files)
 		die("# no corpus in %s, or no module loaded\n", corpus);
 	catch_signals();
-	start_log();
-	module_base = find_module();
+	log_start(out, regex);
+	module_follow();
 	writes_left = nr_writes;
 	for (i = 0; i < nr_writers; i++) {
 		prepare_writer(&writers[i], i);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What fuzz.c, which writes, and fuzz_lines.c, which knows what, share. */
+/* What fuzz.c, which writes, fuzz_lines.c, which knows what, and fuzz_kernel.c share. */
 #ifndef FUZZ_H
 #define FUZZ_H
 
@@ -53,5 +53,22 @@ bool lines_save(const struct knob *knob, const char *folder);
 void lines_add(struct knob *knob, const struct line *line);
 void line_make(struct line *line, const struct knob *knob, struct dice *dice);
 size_t line_escape(char *text, size_t room, const struct line *line);
+
+/* The first of those loaded, or the one that is loaded, is followed: its code counts. */
+void module_load(const char *path, bool followed);
+void module_follow(void);
+bool module_unload(void);
+bool module_is_loaded(void);
+
+unsigned long *cover_open(void);
+unsigned long cover_start(unsigned long *cover);
+bool cover_is_new(const unsigned long *cover, unsigned long base);
+unsigned long cover_places(void);
+
+void log_start(const char *folder, const char *regex);
+bool log_has_trouble(void);
+bool log_was_late(void);
+
+void die(const char *format, ...);
 
 #endif

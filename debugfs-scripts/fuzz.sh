@@ -86,8 +86,8 @@ need test -x "${FRAGBED_OUT:-}/fuzz" -- "there is no FRAGBED_OUT/fuzz: run-fuzz.
 check_needs
 stock=${FRAGBED_MODULE%.ko}-stock.ko
 [ -f "$stock" ] || stock=
-# Slabs and stacks that were needed once, and 1/32 that KASAN keeps back.
-slack=$((4096 + $(meminfo MemTotal) / 4 / 32))
+# Slabs and stacks that were needed once.
+slack=$((4096 + $(kept_back)))
 
 ktap_start
 log_mark

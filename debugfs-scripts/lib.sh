@@ -14,6 +14,7 @@
 #   pass, fail, skip DESC       one KTAP line each; finish exits with the truth
 #   dice N, type_of N           choices by chance, from $random on
 #   meminfo NAME, used_permille how full memory is
+#   kept_back                   what KASAN may have of it, in pages
 #   $force                      for lines that may go down to the watermarks
 #   spb_*                       what spb/ tells of superpageblocks
 
@@ -236,6 +237,15 @@ meminfo() {
 		return 0
 	done </proc/meminfo
 	return 1
+}
+
+# Pages that KASAN may keep back of what was freed.
+kept_back() {
+	if grep -q ' kasan_report$' /proc/kallsyms; then
+		echo $(($(meminfo MemTotal) / 4 / 32))
+	else
+		echo 0
+	fi
 }
 
 # How much of memory is in use for good: neither free nor cache that could go.

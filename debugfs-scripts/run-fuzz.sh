@@ -30,6 +30,6 @@ done
 export FRAGBED_JOB_WRITES=$writes FRAGBED_JOB_SEED=$seed
 rm -rf "$out"
 mkdir -p "$out"
-gcc -O2 -pthread -o "$out/fuzz" "$repo/debugfs-scripts/"{fuzz.c,fuzz_lines.c}
+gcc -O2 -pthread -o "$out/fuzz" "$repo/debugfs-scripts/"fuzz{,_lines,_kernel}.c
 exec "$repo/tools/guest.sh" --lane "$lane" "${kernel[@]}" --timeout $((1200 + writes / 200)) --out "$out" \
 	--counts fuzz --args "loglevel=4 log_buf_len=16M kmemleak=on" "$repo/debugfs-scripts/fuzz.sh"

@@ -630,6 +630,7 @@ static void capture_end_to_end(struct kunit *test)
 
 	if (!ALLOC_NOFRAGMENT)
 		kunit_skip(test, "ALLOC_NOFRAGMENT is 0 without CONFIG_ZONE_DMA32");
+	scene_without_defrag(test);
 	block = scene_retry(test, compact_planted, &wr);
 	KUNIT_ASSERT_NOT_NULL(test, watch_first(wr.run.watch, WATCH_TRY_TO_COMPACT));
 	KUNIT_EXPECT_EQ_MSG(test, watch_first(wr.run.watch, WATCH_TRY_TO_COMPACT)->order,

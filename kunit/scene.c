@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <kunit/static_stub.h>
 #include <kunit/test.h>
 #include <kunit/visibility.h>
 #include <linux/memory_hotplug.h>
@@ -7,6 +8,9 @@
 #include <linux/slab.h>
 
 #include "scene.h"
+#ifdef CONFIG_SUPERPAGEBLOCK
+#include "../../superpageblock/superpageblock.h"
+#endif
 
 /* Takes what is free now and nothing else: no reclaim, no compaction. */
 #define SCENE_GFP_TAKE	(__GFP_MOVABLE | __GFP_NOWARN | __GFP_NORETRY | \
@@ -121,6 +125,21 @@ struct scene_block *scene_block(struct kunit *test, unsigned int order,
 EXPORT_SYMBOL_IF_KUNIT(scene_block);
 
 #define SCENE_TRIES	6
+#define END_BLOCKS	64
+
+/* Compaction moves pages towards the end of the zone, so there has to be some of it. */
+static struct scene_block *block_before_end(struct kunit *test)
+{
+	struct scene_block *block;
+	int i;
+
+	for (i = 0; i < END_BLOCKS; i++) {
+		block = scene_block(test, pageblock_order, MIGRATE_MOVABLE);
+		if (zone_end_pfn(block->zone) - block->pfn > block->zone->spanned_pages / 8)
+			break;
+	}
+	return block;
+}
 
 /**
  * scene_retry() - play a scene until nobody disturbs it
@@ -142,7 +161,7 @@ struct scene_block *scene_retry(struct kunit *test,
 	int i;
 
 	for (i = 0; i < SCENE_TRIES; i++)
-		blocks[i] = scene_block(test, pageblock_order, MIGRATE_MOVABLE);
+		blocks[i] = block_before_end(test);
 	for (i = 0; i < SCENE_TRIES - 1; i++)
 		if (play(test, blocks[i], arg))
 			return blocks[i];
@@ -333,6 +352,26 @@ void scene_save_defer_state(struct kunit *test, struct zone *zone)
 	zone->compact_order_failed = 0;
 }
 EXPORT_SYMBOL_IF_KUNIT(scene_save_defer_state);
+
+#ifdef CONFIG_SUPERPAGEBLOCK
+static void no_kick(struct spb_zone *spbs)
+{
+}
+#endif
+
+/**
+ * scene_without_defrag() - what the case does has no superpageblock defragmented
+ * @test: case
+ *
+ * Else the work item may have moved what a scene planted before the scene is played.
+ */
+void scene_without_defrag(struct kunit *test)
+{
+#ifdef CONFIG_SUPERPAGEBLOCK
+	kunit_activate_static_stub(test, spb_kick, no_kick);
+#endif
+}
+EXPORT_SYMBOL_IF_KUNIT(scene_without_defrag);
 
 struct saved_int {
 	int *where;

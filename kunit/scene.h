@@ -138,6 +138,7 @@ void scene_end_exhaustion(struct kunit *test, struct scene_run *run);
 void scene_in_user_task(struct kunit *test, int (*fn)(void *arg), void *arg);
 
 void scene_save_defer_state(struct kunit *test, struct zone *zone);
+void scene_without_defrag(struct kunit *test);
 void scene_set_int(struct kunit *test, int *where, int value);
 void scene_place_scanner(struct zone *zone, unsigned long pfn);
 void scene_compact_fragmented(struct kunit *test, struct zone *zone,

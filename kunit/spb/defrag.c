@@ -802,8 +802,11 @@ static const struct target_row targets[] = {
 	{ "evacuation: a page of a clean one", { "Um.", "M.", "m.", "." }, false, 0, 2, 0 },
 	{ "evacuation: then a block of a clean one", { "Um.", ".", "M." }, false, 0, 2, 1 },
 	{ "evacuation: then a tainted one above its reserve", { ".", "M", "Um.....M" },
-	  false, 0, 2, NONE },
+	  false, 0, 2, 1 },
+	{ "evacuation: a block of it", { ".", "M", "U.....M" }, false, 0, 2, NONE },
 	{ "evacuation: not its reserve", { "M", "U....M" }, false, 0, NONE },
+	{ "evacuation: a page of it all the same", { "M", "Um....M" }, false, 0, 1, 1 },
+	{ "evacuation: a clean one before that", { "Um.", "M." }, false, 0, 1, 1 },
 	{ "evacuation: never an empty one", { ".", "M" }, false, 0, NONE },
 };
 

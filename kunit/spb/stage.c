@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <kunit/static_stub.h>
 #include <kunit/test.h>
 #include <kunit/visibility.h>
 #include <linux/bitmap.h>
@@ -208,11 +207,6 @@ static void draw_spb(struct kunit *test, struct spb_stage *stage, unsigned int a
 	}
 }
 
-/* What is wanted of the stage is for its cases to see, not for the work item. */
-static void no_kick(struct spb_zone *spbs)
-{
-}
-
 static void want_nothing(struct spb_stage *stage)
 {
 	unsigned int at;
@@ -220,6 +214,18 @@ static void want_nothing(struct spb_stage *stage)
 	lockdep_assert_held(&stage->zone->lock);
 	for (at = 0; at < stage->nr; at++)
 		__clear_bit(stage->spb[at], stage->zone->spb->wanted);
+}
+
+/* Others may have wanted it, and in vain, while it was drawn. */
+static void settle(struct spb_stage *stage)
+{
+	unsigned int at;
+
+	flush_work(&stage->zone->spb->defrag);
+	guard(spinlock_irqsave)(&stage->zone->lock);
+	want_nothing(stage);
+	for (at = 0; at < stage->nr; at++)
+		spb_stage_spb(stage, at)->rest_until = 0;
 }
 
 static void free_last(struct spb_stage *stage, unsigned int at, const char *drawing)
@@ -255,7 +261,7 @@ struct spb_stage *spb_stage(struct kunit *test, const char *const *drawings,
 	}
 	stage->buckets = kzalloc(stage->zone->spb->index.nr, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, stage->buckets);
-	kunit_activate_static_stub(test, spb_kick, no_kick);
+	scene_without_defrag(test);	/* what is wanted is for the cases to see */
 	if (take_spbs(stage, nr))
 		kunit_skip(test, "fewer than %u empty superpageblocks", nr);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, strike_stage, stage));
@@ -267,8 +273,7 @@ struct spb_stage *spb_stage(struct kunit *test, const char *const *drawings,
 	for (at = 0; at < nr; at++)
 		free_last(stage, at, drawings[at]);
 	reach_drain_free_pages();
-	scoped_guard(spinlock_irqsave, &stage->zone->lock)
-		want_nothing(stage);
+	settle(stage);
 	return stage;
 }
 EXPORT_SYMBOL_IF_KUNIT(spb_stage);
@@ -461,6 +466,7 @@ static void ask(struct spb_stage *stage, void *data)
 	struct page *page;
 	int i;
 
+	want_nothing(stage);
 	spbs->want_all = false;
 	spbs->want_shrink = false;
 	spbs->credit = request->credit;

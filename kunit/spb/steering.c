@@ -380,7 +380,7 @@ static struct spb_pressure *press(struct kunit *test)
 	return spb_press(test, "UM");
 }
 
-/* Now and then reclaim finds a page of the kernel's own: then nobody has to taint. */
+/* Now and then reclaim finds a page of the kernel's own: nobody has to taint or be refused. */
 static struct page *ask_pressed(struct kunit *test, const struct pressed_row *row,
 				struct spb_pressure **pressure)
 {
@@ -394,7 +394,8 @@ static struct page *ask_pressed(struct kunit *test, const struct pressed_row *ro
 			spb_relieve(test, *pressure);
 		*pressure = press(test);
 		page = alloc_pages(row->gfp, row->order);
-		if (!row->taints || spb_grown(*pressure, SPB_TAINT))
+		if (spb_grown(*pressure, SPB_TAINT) >= row->taints &&
+		    spb_grown(*pressure, SPB_REFUSED) >= row->refused)
 			break;
 	}
 	return page;

@@ -251,10 +251,14 @@ static const struct spb_step target_steps[] = {
 	{ }
 };
 
-/* To empty one SPB at the cost of an empty one is no gain. */
+/*
+ * To empty one SPB at the cost of an empty one is no gain. What is left of a tainted
+ * one's block comes before its next block, or each page would cost one.
+ */
 static const struct spb_step evacuation_steps[] = {
 	{ take_clean_fragment, SPB_TO_FRAGMENT },
 	{ take_clean, SPB_TO_BLOCK },
+	{ take_fragment, SPB_TO_TAINTED },
 	{ take_above_reserve, SPB_TO_TAINTED },
 	{ }
 };

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What fuzz.c has to do with the kernel besides writing: the module, which comes and goes,
+ * the code of it that a write came through, and the log.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <regex.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/klog.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/kcov.h>
+
+#include "fuzz.h"
+
+#define COVER_WORDS	16384	/* more than a write comes through, for the most part */
+#define CODE_MAX	1048576	/* bytes of a module */
+#define TICK_US		10000
+
+/* Of klogctl(); no header has them for programs. */
+#define SYSLOG_ACTION_READ		2
+#define SYSLOG_ACTION_SIZE_UNREAD	9
+#define SYSLOG_ACTION_SIZE_BUFFER	10
+
+static unsigned long module_base;	/* where its code is, 0: not known */
+static unsigned char seen[CODE_MAX];	/* code that was come through */
+static unsigned long nr_seen;
+static regex_t trouble_regex;
+static bool trouble;
+static bool late;
+
+/* --- the module --------------------------------------------------------------------- */
+
+static unsigned long find_code(void)
+{
+	unsigned long base = 0;
+	char line[512];
+	FILE *file = fopen("/proc/modules", "r");
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (!strncmp(line, "fragbed ", 8))
+			sscanf(line, "%*s %*s %*s %*s %*s %lx", &base);
+	}
+	if (file)
+		fclose(file);
+	return base;
+}
+
+/* Of the one that is loaded now. */
+void module_follow(void)
+{
+	__atomic_store_n(&module_base, find_code(), __ATOMIC_RELAXED);
+}
+
+bool module_is_loaded(void)
+{
+	return find_code();
+}
+
+/* One whose code is followed, or not: @followed. */
+void module_load(const char *path, bool followed)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || syscall(SYS_finit_module, fd, "", 0))
+		die("# %s: %s\n", path, strerror(errno));
+	close(fd);
+	if (followed)
+		module_follow();
+}
+
+/* Refused while a file is open, and it may be opened at the same moment. */
+bool module_unload(void)
+{
+	unsigned long base = module_base;
+
+	__atomic_store_n(&module_base, 0, __ATOMIC_RELAXED);
+	if (!syscall(SYS_delete_module, "fragbed", O_NONBLOCK))
+		return true;
+	if (errno != EAGAIN && errno != EBUSY)
+		die("# rmmod: %s\n", strerror(errno));
+	__atomic_store_n(&module_base, base, __ATOMIC_RELAXED);
+	return false;
+}
+
+/* --- what a write came through ------------------------------------------------------ */
+
+/* Of the calling thread; NULL if the kernel has no kcov. */
+unsigned long *cover_open(void)
+{
+	int fd = open("/sys/kernel/debug/kcov", O_RDWR);
+	void *map;
+
+	if (fd < 0)
+		return NULL;
+	if (ioctl(fd, KCOV_INIT_TRACE, COVER_WORDS))
+		die("# kcov: %s\n", strerror(errno));
+	map = mmap(NULL, COVER_WORDS * sizeof(unsigned long), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		   0);
+	if (map == MAP_FAILED || ioctl(fd, KCOV_ENABLE, KCOV_TRACE_PC))
+		die("# kcov: %s\n", strerror(errno));
+	return map;
+}
+
+/* Returns the code that is looked at, for cover_is_new(): it may be unloaded meanwhile. */
+unsigned long cover_start(unsigned long *cover)
+{
+	if (!cover)
+		return 0;
+	__atomic_store_n(&cover[0], 0, __ATOMIC_RELAXED);
+	return __atomic_load_n(&module_base, __ATOMIC_RELAXED);
+}
+
+/* Is there code among it that nobody came through before? Only that of the module counts. */
+bool cover_is_new(const unsigned long *cover, unsigned long base)
+{
+	unsigned long i, nr = cover && base ? cover[0] : 0;
+	bool is_new = false;
+
+	for (i = 1; i <= nr && i < COVER_WORDS; i++) {
+		unsigned long at = cover[i] - base;
+
+		if (at >= CODE_MAX || __atomic_exchange_n(&seen[at], 1, __ATOMIC_RELAXED))
+			continue;
+		__atomic_fetch_add(&nr_seen, 1, __ATOMIC_RELAXED);
+		is_new = true;
+	}
+	return is_new;
+}
+
+unsigned long cover_places(void)
+{
+	return __atomic_load_n(&nr_seen, __ATOMIC_RELAXED);
+}
+
+/* --- what the kernel says ----------------------------------------------------------- */
+
+/* "<4>[   12.345678] text", and the module's own, of which there are thousands a second. */
+static void look_at_line(FILE *file, const char *line)
+{
+	const char *text = strstr(line, "] ");
+
+	if (text && !strncmp(text, "] fragbed: ", 11))
+		return;
+	fprintf(file, "%s\n", line);
+	fflush(file);
+	if (!regexec(&trouble_regex, line, 0, NULL, 0))
+		__atomic_store_n(&trouble, true, __ATOMIC_RELAXED);
+}
+
+/* Whole records only, as many as fit. */
+static void read_log(FILE *file)
+{
+	static char text[1 << 18];
+	int len = klogctl(SYSLOG_ACTION_READ, text, sizeof(text) - 1);
+	char *line, *rest = text;
+
+	if (len < 0)
+		return;
+	text[len] = '\0';
+	while ((line = strsep(&rest, "\n"))) {
+		if (*line)
+			look_at_line(file, line);
+	}
+}
+
+/*
+ * Looked at every tick, as to be woken for each record is dear. Had it not been for a
+ * while the ring would overflow unseen: half of it is told as a loss.
+ */
+static void *log_thread(void *data)
+{
+	int size = klogctl(SYSLOG_ACTION_SIZE_BUFFER, NULL, 0);
+	int unread;
+
+	for (;;) {
+		unread = klogctl(SYSLOG_ACTION_SIZE_UNREAD, NULL, 0);
+		if (unread > size / 2)
+			__atomic_store_n(&late, true, __ATOMIC_RELAXED);
+		if (unread > 0)
+			read_log(data);
+		else
+			usleep(TICK_US);
+	}
+	return NULL;
+}
+
+/* What was said before is none of its business. */
+void log_start(const char *folder, const char *regex)
+{
+	char path[256];
+	pthread_t thread;
+	FILE *file;
+	int error;
+
+	if (regcomp(&trouble_regex, regex, REG_EXTENDED | REG_NOSUB))
+		die("# not a regular expression: %s\n", regex);
+	snprintf(path, sizeof(path), "%s/log", folder);
+	file = fopen(path, "w");
+	if (!file)
+		die("# %s: %s\n", path, strerror(errno));
+	while (klogctl(SYSLOG_ACTION_SIZE_UNREAD, NULL, 0) > 0)
+		read_log(file);
+	trouble = false;
+	error = pthread_create(&thread, NULL, log_thread, file);
+	if (error)
+		die("# pthread_create: %s\n", strerror(error));
+}
+
+bool log_has_trouble(void)
+{
+	return __atomic_load_n(&trouble, __ATOMIC_RELAXED);
+}
+
+bool log_was_late(void)
+{
+	return __atomic_load_n(&late, __ATOMIC_RELAXED);
+}
