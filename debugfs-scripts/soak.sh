@@ -128,8 +128,12 @@ soak() {
 	tell $(($(now) - begun))
 }
 
-# Free pages of the largest order, in /proc/buddyinfo or, by type, in pagetypeinfo.
-largest_free() { awk '/^Number/ { exit } /^Node/ { sum += $NF } END { print sum + 0 }' "$1"; }
+# Free pages of the largest order, in /proc/buddyinfo or, by type, in pagetypeinfo, where
+# after those of each node come its blocks.
+largest_free() {
+	awk '/^Number/ { blocks = 1 } /^Free/ { blocks = 0 } /^Node/ && !blocks { sum += $NF }
+		END { print sum + 0 }' "$1"
+}
 
 # Those of tainted superpageblocks have a list of their own. Now and then one is taken
 # between the two looks.

@@ -49,6 +49,7 @@ LANES = {
     "sanitize-numa": Lane("sanitize", "um", "linux", "sanitize", mem="4G",
                           args="page_poison=1 numa=fake=4 ncpus=2 seccomp=on",
                           suite_args=f"movablecore=256M {NO_DEPOT}"),
+    "sanitize-cpus": Lane("sanitize", "um", "linux", args="page_poison=1 ncpus=2 seccomp=on"),
     "x86_64": Lane("x86_64", "x86_64", BZIMAGE, "x86_64", mem="2G",
                    suite_args="movablecore=512M"),
     "x86_64-sanitize": Lane("x86_64-sanitize", "x86_64", BZIMAGE, "x86_64-sanitize", mem="3G",

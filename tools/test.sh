@@ -47,7 +47,7 @@ parts() {
 		1 leaks-sanitize     leaks sanitize
 		1 numa-sanitize-numa script numa sanitize-numa
 		1 soak-sanitize      script soak sanitize
-		1 soak-sanitize-numa script soak sanitize-numa
+		1 soak-sanitize-cpus script soak sanitize-cpus
 		1 press-sanitize     script press sanitize
 		1 mix-sanitize       script mix sanitize
 		2 knobs-sanitize     script knobs sanitize
