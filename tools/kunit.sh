@@ -8,7 +8,8 @@
 # of a group: uml, sanitize, ...
 #
 # Exit codes: 0 all passed, 1 failed, 3 crashed or cut short, 4 all skipped,
-# 5 no test ran, 124 time limit. --group fails, too, if a case ran in no lane.
+# 5 no test ran, 124 time limit. --group fails, too, if a case ran in none
+# of its kernels.
 # Log, JSON and JUnit are left in build/kunit/LANE/.
 #
 #   FRAGBED_KERNEL_ARGS="..."  more kernel arguments
@@ -62,6 +63,14 @@ count_results() {
 		END { print passed + 0, failed + (rc && !failed), skipped + 0 }' >"$COUNTS/suites"
 }
 
+# What one kernel has not its other lanes have not, either: that is for other groups.
+several_kernels() {
+	local lane
+	for lane in "${lanes[@]}"; do
+		lane_field "$lane" build
+	done | sort -u | awk 'END { exit NR < 2 }'
+}
+
 # The first lane that went wrong decides the exit code.
 run_all() {
 	local lane rc=0 lane_rc tree ran=()
@@ -73,7 +82,7 @@ run_all() {
 		bring_results "$lane"
 		ran+=("$run/$lane/out/result.json")
 	done
-	if [ $rc -eq 0 ] && [ ${#ran[@]} -gt 1 ]; then
+	if [ $rc -eq 0 ] && several_kernels; then
 		"$TOOLS/suites.py" compare "${ran[@]}" || rc=1
 	fi
 	count_results $rc

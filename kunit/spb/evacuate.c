@@ -36,6 +36,7 @@ struct room_row {
 	unsigned int blocks;
 	bool in_vain;
 	const char *beside;	/* another SPB, or none */
+	unsigned int unmixed;	/* first blocks that are noted as mixed, and are not */
 };
 
 static const struct room_row rooms[] = {
@@ -87,6 +88,16 @@ static bool is_disturbed(const struct spb_pressure *pressure, enum compact_resul
 	       !spb_grown(pressure, SPB_MADE_ROOM_BLOCK);
 }
 
+/* The first blocks of the stage are noted as mixed, though they are not. */
+static void note_mixed(struct spb_stage *stage, unsigned int blocks)
+{
+	unsigned int block;
+
+	guard(spinlock_irqsave)(&stage->zone->lock);
+	for (block = 0; block < blocks; block++)
+		__spb_mixed(pfn_to_page(spb_stage_pfn(stage, 0, block)), true);
+}
+
 static struct spb_pressure *play(struct kunit *test, const struct room_row *row,
 				 enum compact_result *result)
 {
@@ -99,6 +110,7 @@ static struct spb_pressure *play(struct kunit *test, const struct room_row *row,
 		if (pressure)
 			spb_relieve(test, pressure);
 		pressure = spb_press_all(test, scene, row->beside ? 2 : 1);
+		note_mixed(pressure->stage, row->unmixed);
 		look_at_stage(pressure->stage);
 		*result = COMPACT_SKIPPED;
 		spb_make_room(row->gfp, scene_order(row->order), row->alloc_flags, &ac, result);
@@ -149,20 +161,11 @@ static void make_room_tries(struct kunit *test)
 /* Blocks that are no longer mixed are passed by, however many. */
 static void make_room_past_unmixed(struct kunit *test)
 {
-	struct spb_pressure *pressure = spb_press(test, "UUUUUUUUUUUUyU");
-	struct spb_stage *stage = pressure->stage;
-	const struct alloc_context ac = context_of(GFP_KERNEL);
-	enum compact_result result = COMPACT_SKIPPED;
-	unsigned int block;
+	static const struct room_row row = { "", "UUUUUUUUUUUUyU", GFP_KERNEL, 0, NOFRAG,
+					     .unmixed = 12 };
+	enum compact_result result;
+	struct spb_pressure *pressure = play(test, &row, &result);
 
-	for (block = 0; block < 12; block++) {
-		guard(spinlock_irqsave)(&stage->zone->lock);
-		__spb_mixed(pfn_to_page(spb_stage_pfn(stage, 0, block)), true);
-	}
-	look_at_stage(stage);
-	spb_make_room(GFP_KERNEL, 0, NOFRAG, &ac, &result);
-	if (is_disturbed(pressure, result))
-		kunit_skip(test, "others freed a page in between");
 	KUNIT_EXPECT_EQ(test, result, COMPACT_SUCCESS);
 	KUNIT_EXPECT_EQ(test, spb_grown(pressure, SPB_MADE_ROOM_MIXED), 1);
 }
