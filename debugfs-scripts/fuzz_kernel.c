@@ -96,14 +96,14 @@ bool module_unload(void)
 unsigned long *cover_open(void)
 {
 	int fd = open("/sys/kernel/debug/kcov", O_RDWR);
+	size_t size = COVER_WORDS * sizeof(unsigned long);
 	void *map;
 
 	if (fd < 0)
 		return NULL;
 	if (ioctl(fd, KCOV_INIT_TRACE, COVER_WORDS))
 		die("# kcov: %s\n", strerror(errno));
-	map = mmap(NULL, COVER_WORDS * sizeof(unsigned long), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-		   0);
+	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED || ioctl(fd, KCOV_ENABLE, KCOV_TRACE_PC))
 		die("# kcov: %s\n", strerror(errno));
 	return map;

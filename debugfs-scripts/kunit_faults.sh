@@ -7,13 +7,13 @@
 # any more no more cases fail than did at first. KTAP on stdout.
 # For a guest that was started with kunit.enable=1 kunit.autorun=0.
 #
-#   FRAGBED_JOB_POINTS=12   how many allocations of each kind are made to fail, per suite
+#   FRAGBED_JOB_POINTS=5    how many allocations of each kind are made to fail, per suite
 #
 # shellcheck disable=SC2317,SC2329  # cases are called by name
 
 . "$(dirname "$0")/lib.sh"
 
-points=${FRAGBED_JOB_POINTS:-12}
+points=${FRAGBED_JOB_POINTS:-5}
 faults=/sys/kernel/debug
 suites=/sys/kernel/debug/kunit
 
@@ -40,11 +40,16 @@ read_result() {
 	[ -n "$bad" ]
 }
 
-# The first allocation after @$2 others of the kind $1.
+# The first allocation after @$2 others of the kind $1. All is open before that: it is
+# the suite that is to fail.
 one_point() {
-	fail_one "$1" "$2"
-	run_suite 2>/dev/null
-	fail_none
+	exec 3>"$suites/$suite/run"
+	{
+		fail_one "$1" "$2"
+		echo 1 >&3
+		fail_none
+	} 2>/dev/null
+	exec 3>&-
 	read -r left <"$faults/$1/times"
 	hits=$((hits + (left == 0)))
 	read_result && [ "$bad" -le "$usual" ] || failed=$((failed + 1))
@@ -58,7 +63,7 @@ survives() {
 	for point in $(seq "$points"); do
 		one_point failslab "$at"
 		one_point fail_page_alloc "$at"
-		at=$((at * 2 + point % 2))
+		at=$((at * 6 + point % 2))
 	done
 	run_suite && read_result || return 1
 	say "$suite: $hits allocations failed, $failed times more cases than usual did;" \

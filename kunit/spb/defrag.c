@@ -339,6 +339,21 @@ static void free_pages_counted(struct kunit *test)
 	KUNIT_EXPECT_GE(test, spb_free_pages(stage->zone, stage->spb[0], want), want);
 }
 
+/* As on a PC, whose zones begin behind the page that the firmware keeps for itself. */
+static void zone_begins_in_block(struct kunit *test)
+{
+	struct zone *zone = scene_zone();
+	unsigned long start = zone->zone_start_pfn;
+	struct spb_verdict verdict;
+
+	if (!pageblock_aligned(start) || !PageReserved(pfn_to_page(start)))
+		kunit_skip(test, "the zone's first page is in use, or it begins in a block already");
+	zone->zone_start_pfn++;
+	KUNIT_EXPECT_LE(test, spb_free_pages(zone, 0, ULONG_MAX), 1UL << SPB_ORDER);
+	KUNIT_EXPECT_EQ_MSG(test, spb_check(zone, &verdict), 0, "%s", verdict.rule);
+	zone->zone_start_pfn--;
+}
+
 /* --- A run ------------------------------------------------------------------ */
 
 /* Pages moved out of the blocks of a scene that can be emptied. */
@@ -971,6 +986,7 @@ static struct kunit_case spb_defrag_cases[] = {
 	KUNIT_CASE_PARAM(tainted_early, early_gen_params),
 	KUNIT_CASE(mixed_stays),
 	KUNIT_CASE_PARAM(free_pages_counted, pages_gen_params),
+	KUNIT_CASE(zone_begins_in_block),
 	KUNIT_CASE_PARAM(run, run_gen_params),
 	KUNIT_CASE(run_targets),
 	KUNIT_CASE(run_out_of_time),

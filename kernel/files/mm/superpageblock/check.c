@@ -33,7 +33,7 @@ static void broken(const struct spb_walk *walk, unsigned long pfn, const char *r
 /* In free pages below block order, order by order. */
 static unsigned long free_pages_below_block(unsigned long pfn)
 {
-	unsigned long end = pfn + pageblock_nr_pages;
+	unsigned long end = pageblock_end_pfn(pfn);
 	unsigned long nr = 0;
 
 	while (pfn < end) {
@@ -117,7 +117,9 @@ static void check_spb(const struct spb_walk *walk)
 	unsigned long end = pfn + (1UL << SPB_ORDER);
 
 	check_counts(walk);
-	for (; pfn < end; pfn += pageblock_nr_pages) {
+	/* The zone's first block may begin before it. */
+	pfn = max(pfn, walk->zone->zone_start_pfn);
+	for (; pfn < end; pfn = pageblock_end_pfn(pfn)) {
 		struct page *page = pfn_to_online_page(pfn);
 
 		if (page && page_zone(page) == walk->zone)

@@ -55,11 +55,15 @@ static unsigned long block_pfn(const struct spb_mover *mover, unsigned int block
 	       block * pageblock_nr_pages;
 }
 
+/* None for a block that begins before the zone, as the first one of a PC does. */
 static struct page *block_page(const struct spb_mover *mover, unsigned int block)
 {
-	struct page *page = pfn_to_online_page(block_pfn(mover, block));
+	unsigned long pfn = block_pfn(mover, block);
+	struct page *page = pfn_to_online_page(pfn);
 
-	return page && page_zone(page) == mover->zone ? page : NULL;
+	if (!page || page_zone(page) != mover->zone || !zone_spans_pfn(mover->zone, pfn))
+		return NULL;
+	return page;
 }
 
 static struct folio *new_folio(struct folio *old, unsigned long private)
