@@ -44,12 +44,13 @@ nothing|spb/check||
 
 # --- helpers -----------------------------------------------------------------
 
+# Now and then what is in the way is busy just then: the same one is tried once more.
 with_tainted_spbs() {
 	number_of=0
 	must_knob hold/alloc "set=m type=movable order=0 count=$((much * 4))"
 	while [ "$number_of" -lt 6 ] && pick_spb '$5 == "clean" && $6 == $7 && $8 == 0'; do
 		number_of=$((number_of + 1))
-		must_knob spb/taint "$spb pages=1 set=t"
+		knob spb/taint "$spb pages=1 set=t" || [ "$knob_errno" = EBUSY ] || return 1
 	done
 }
 
