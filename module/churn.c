@@ -255,7 +255,7 @@ void fragbed_churn_stop(void)
  * Does not wait: the threads see it within a tick, and stay idle until stopped.
  *
  * Context: any.
- * Return: pages that are on their way back.
+ * Return: pages that are not back yet.
  */
 unsigned long fragbed_churn_yield(void)
 {

@@ -212,7 +212,7 @@ void fragbed_keep_stop(void)
  * Does not wait: the thread sees it within a tick, and stays idle until stopped.
  *
  * Context: any.
- * Return: pages that are on their way back.
+ * Return: pages that are not back yet.
  */
 unsigned long fragbed_keep_yield(void)
 {

@@ -11,14 +11,18 @@
 
 #include <linux/err.h>
 #include <linux/fs.h>
+#include <linux/jiffies.h>
 #include <linux/notifier.h>
 #include <linux/oom.h>
 #include <linux/prandom.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
 
 #include "fragbed.h"
+
+#define YIELD_TIME (HZ / 2)
 
 static DEFINE_SPINLOCK(sets_lock);
 static LIST_HEAD(sets);			/* sets_lock */
@@ -287,6 +291,25 @@ static unsigned long shrinker_scan(struct shrinker *unused,
 	return freed ? freed : SHRINK_STOP;
 }
 
+/*
+ * The threads give back within a tick or two, unless one of them is who ran out of memory.
+ * What is not back by then does not count: else nobody would ever be killed.
+ *
+ * Return: pages that came back.
+ */
+static unsigned long threads_yield(void)
+{
+	unsigned long held = fragbed_churn_yield() + fragbed_keep_yield();
+	unsigned long end = jiffies + YIELD_TIME;
+	unsigned long left = held;
+
+	while (left && time_before(jiffies, end)) {
+		schedule_timeout_uninterruptible(1);
+		left = fragbed_churn_yield() + fragbed_keep_yield();
+	}
+	return held > left ? held - left : 0;
+}
+
 static int oom_notify(struct notifier_block *nb, unsigned long action,
 		      void *data)
 {
@@ -296,7 +319,7 @@ static int oom_notify(struct notifier_block *nb, unsigned long action,
 	LIST_HEAD(taken);
 
 	fragbed_stop_runs();
-	pages = fragbed_churn_yield() + fragbed_keep_yield();
+	pages = threads_yield();
 	take_sets(NULL, &taken);
 	list_for_each_entry_safe(set, next, &taken, link) {
 		pages += set_pages(set);

@@ -45,8 +45,8 @@ fragments() {
 	uml) more uml ;;
 	uml-small-blocks) more uml small-blocks && printf '%s\n' "$suites/numa.config" ;;
 	x86_64 | gcov-x86_64) more x86_64 x86_64-more && printf '%s\n' "$suites/numa.config" ;;
-	x86_64-*) more x86_64 superpageblock && printf '%s\n' "$suites/numa.config" ;;
-	*) more uml small-blocks superpageblock && printf '%s\n' "$suites/numa.config" ;;
+	x86_64-*) more x86_64 superpageblock{,-64m} && printf '%s\n' "$suites/numa.config" ;;
+	*) more uml small-blocks superpageblock{,-16m} && printf '%s\n' "$suites/numa.config" ;;
 	esac
 	case $LANE in
 	sanitize) more kasan sanitize ;;

@@ -322,7 +322,7 @@ static const struct pages_row pageses[] = {
 	{ "a block", ".U", 1, 0 },
 	{ "all", ".", 32, 0 },
 	{ "pages of all types", "urmU", 0, 3 * HOLE },
-	{ "half a block", "v.U", 1, 64 },
+	{ "half a block", "v.U", 1, BLOCK / 2 },
 	{ "not those of the highatomic reserve", "huU", 0, HOLE },
 };
 

@@ -154,15 +154,16 @@ struct go_row {
 	unsigned long most_credit;
 };
 
-/* A reserve is 512 pages. Others use and free some meanwhile. */
-#define SLACK 64
+/* A reserve is 512 of these. Others use and free some pages meanwhile. */
+#define PART	(pageblock_nr_pages / 128)
+#define SLACK	64
 
 static const struct go_row goes[] = {
-	{ "enough at once", 9, 512 + SLACK, 1, 64, 64 + 2 * SLACK },
-	{ "enough after two", 9, 300, 2, 64, 88 + SLACK },
-	{ "nothing helps", 0, 0, 1, 64, 64 },
-	{ "the second does not help", 1, 300, 2, 64, 64 },
-	{ "much more than enough", 9, 900, 1, 388 - SLACK, 388 + SLACK },
+	{ "enough at once", 9, 512 * PART + SLACK, 1, 64 * PART, 64 * PART + 2 * SLACK },
+	{ "enough after two", 9, 300 * PART, 2, 64 * PART, 88 * PART + SLACK },
+	{ "nothing helps", 0, 0, 1, 64 * PART, 64 * PART },
+	{ "the second does not help", 1, 300 * PART, 2, 64 * PART, 64 * PART },
+	{ "much more than enough", 9, 900 * PART, 1, 388 * PART - SLACK, 388 * PART + SLACK },
 };
 
 KUNIT_ARRAY_PARAM_DESC(go, goes, name);
@@ -174,7 +175,7 @@ static void shrink_goes(struct kunit *test)
 	struct spb_zone *spbs = scene_zone()->spb;
 	unsigned int helped = min(row->goes, row->helpful);
 
-	KUNIT_ASSERT_EQ(test, RESERVE, 512);
+	KUNIT_ASSERT_EQ(test, RESERVE, 512 * PART);
 	test->priv = &play;
 	kunit_activate_static_stub(test, spb_shrink_slabs, play_slabs);
 	/* Last: whatever allocates after it may taint. */
