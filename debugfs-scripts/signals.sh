@@ -37,7 +37,7 @@ all|hold/sets||
 all|reset|1|
 tainted_spbs|spb/defrag|spb=tainted|EINTR
 clean_spb|spb/evacuate|spb=clean|EINTR
-empty_spb|spb/taint|$spb pages=2000 set=x|EINTR
+empty_spb|spb/taint|$spb pages=4000 set=x|EINTR
 nothing|spb/table||
 nothing|spb/check||
 '
