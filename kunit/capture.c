@@ -597,6 +597,14 @@ struct whole_run {
 	struct scene_run run;
 };
 
+/* An interrupt may also be the one that frees the last page, and only after the end. */
+static bool captured_by_then(const struct whole_run *wr, const struct scene_block *block)
+{
+	const struct watch_event *end = watch_last(wr->run.watch, WATCH_END);
+
+	return end && in_block(end->capc.page, block);
+}
+
 /*
  * It starts right at the pages that can move. Still an interrupt may free a
  * page first while the task compacts, and that one is captured then.
@@ -612,7 +620,7 @@ static bool compact_planted(struct kunit *test, struct scene_block *block, void 
 	/* With superpageblocks somebody else may move the pages just before. */
 	if (IS_ENABLED(CONFIG_SUPERPAGEBLOCK) && wr->run.watch->moved < PLANTED)
 		return false;
-	return !wr->w->captured || in_block(wr->run.page, block);
+	return !wr->w->captured || (in_block(wr->run.page, block) && captured_by_then(wr, block));
 }
 
 static void capture_end_to_end(struct kunit *test)

@@ -321,7 +321,7 @@ static void index_at_rest(struct kunit *test)
 	struct zone *zone = scene_zone();
 
 	KUNIT_ASSERT_NOT_NULL(test, zone->spb);
-	KUNIT_EXPECT_GE_MSG(test, zone->spb->index.nr, 40, "a zone with many superpageblocks");
+	KUNIT_EXPECT_GE_MSG(test, zone->spb->index.nr, 16, "a zone with many superpageblocks");
 	spb_stage_expect_true(test, zone, "at rest");
 }
 
