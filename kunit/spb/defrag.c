@@ -347,7 +347,7 @@ static void zone_begins_in_block(struct kunit *test)
 	struct spb_verdict verdict;
 
 	if (!pageblock_aligned(start) || !PageReserved(pfn_to_page(start)))
-		kunit_skip(test, "the zone's first page is in use, or it begins in a block already");
+		kunit_skip(test, "the zone's first page is in use, or within a block");
 	zone->zone_start_pfn++;
 	KUNIT_EXPECT_LE(test, spb_free_pages(zone, 0, ULONG_MAX), 1UL << SPB_ORDER);
 	KUNIT_EXPECT_EQ_MSG(test, spb_check(zone, &verdict), 0, "%s", verdict.rule);
