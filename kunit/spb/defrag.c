@@ -126,10 +126,12 @@ static void enable_only(struct kunit *test, enum trigger enabled)
 static void wanted(struct kunit *test)
 {
 	const struct want_row *row = test->param_value;
-	struct spb_stage *stage = spb_stage(test, row->scene, spb_scene_size(row->scene));
 	struct stage_request request = { .type = row->type, .alloc_flags = row->alloc_flags };
+	struct spb_stage *stage;
 
+	/* First: what it allocates would be the first to take what the stage has free. */
 	enable_only(test, row->enabled);
+	stage = spb_stage(test, row->scene, spb_scene_size(row->scene));
 	spb_stage_ask(stage, &request);
 	KUNIT_EXPECT_EQ_MSG(test, request.events[SPB_WANT_CHANGE], !!(row->wants & BY_CHANGE),
 			    "%s: by change", row->name);
@@ -496,13 +498,15 @@ static unsigned long ask_for_wishes(struct spb_stage *stage, long after)
 	return wishes;
 }
 
-static struct spb_stage *stage_at_rest(struct kunit *test)
+static struct spb_stage *stage_at_rest(struct kunit *test, enum trigger enabled)
 {
 	static const char *const scene = "uM";
-	struct spb_stage *stage = spb_stage(test, &scene, 1);
+	struct spb_stage *stage;
 
 	time_passed = 0;
+	enable_only(test, enabled);
 	kunit_activate_static_stub(test, spb_now, passed_now);
+	stage = spb_stage(test, &scene, 1);
 	spb_defrag_some(stage->zone, stage->spb[0]);
 	KUNIT_ASSERT_EQ(test, spb_stage_spb(stage, 0)->stop, SPB_STOP_STUCK);
 	return stage;
@@ -510,7 +514,7 @@ static struct spb_stage *stage_at_rest(struct kunit *test)
 
 static void rest_lasts(struct kunit *test)
 {
-	struct spb_stage *stage = stage_at_rest(test);
+	struct spb_stage *stage = stage_at_rest(test, ANY);
 
 	KUNIT_EXPECT_EQ(test, ask_for_wishes(stage, 0), 0);
 	/* A second for what happens meanwhile. */
@@ -521,7 +525,7 @@ static void rest_lasts(struct kunit *test)
 /* Another category, another case. */
 static void rest_ends_with_category(struct kunit *test)
 {
-	struct spb_stage *stage = stage_at_rest(test);
+	struct spb_stage *stage = stage_at_rest(test, ANY);
 
 	KUNIT_EXPECT_NE(test, spb_stage_spb(stage, 0)->rest_until, 0);
 	reach_set_pageblock_type(stage->zone, pfn_to_page(spb_stage_pfn(stage, 0, 0)), MOV);
@@ -533,26 +537,23 @@ static void rest_ends_with_category(struct kunit *test)
 /* With the first trigger alone a full SPB is never looked at again. */
 static void rest_is_followed_by_nothing(struct kunit *test)
 {
-	struct spb_stage *stage = stage_at_rest(test);
+	struct spb_stage *stage = stage_at_rest(test, BY_CHANGE);
 
-	enable_only(test, BY_CHANGE);
 	KUNIT_EXPECT_EQ(test, ask_for_wishes(stage, 6 * HZ), 0);
 	KUNIT_EXPECT_EQ(test, ask_for_wishes(stage, 600 * HZ), 0);
 }
 
 static void rest_is_followed_by_use(struct kunit *test)
 {
-	struct spb_stage *stage = stage_at_rest(test);
+	struct spb_stage *stage = stage_at_rest(test, BY_USE);
 
-	enable_only(test, BY_USE);
 	KUNIT_EXPECT_GT(test, ask_for_wishes(stage, 6 * HZ), 0);
 }
 
 static void rest_is_followed_by_all(struct kunit *test)
 {
-	struct spb_stage *stage = stage_at_rest(test);
+	struct spb_stage *stage = stage_at_rest(test, BY_ALL);
 
-	enable_only(test, BY_ALL);
 	spb_stage_alone(stage, want_all_now, NULL);
 	KUNIT_EXPECT_FALSE_MSG(test, is_wanted(stage), "during its rest");
 	time_passed = 6 * HZ;
