@@ -44,13 +44,13 @@ fragments() {
 	case $LANE in
 	uml) more uml ;;
 	uml-small-blocks) more uml small-blocks && printf '%s\n' "$suites/numa.config" ;;
-	x86_64 | gcov-x86_64) more x86_64 x86_64-more && printf '%s\n' "$suites/numa.config" ;;
+	x86_64 | gcov-x86_64) more x86_64 x86_64-more not-rt && printf '%s\n' "$suites/numa.config" ;;
 	x86_64-*) more x86_64 superpageblock{,-64m} && printf '%s\n' "$suites/numa.config" ;;
 	*) more uml small-blocks superpageblock{,-16m} && printf '%s\n' "$suites/numa.config" ;;
 	esac
 	case $LANE in
 	sanitize) more kasan sanitize ;;
-	x86_64-sanitize) more kasan sanitize preempt ;;
+	x86_64-sanitize) more kasan sanitize preempt not-rt ;;
 	x86_64-rt) more rt ;;
 	faults-spb) more kasan faults ;;
 	fuzz-spb) more kasan fuzz ;;

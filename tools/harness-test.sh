@@ -58,6 +58,8 @@ run_test() {
 	fi
 	failed=$((failed + 1))
 	cat "$work/notes"
+	# Of a guest's script, what failed, with the line before it, which says why.
+	grep -B 1 '^not ok' "$log" | sed 's/^/# /'
 	tail -n 20 "$log" | sed 's/^/# /'
 	printf 'not ok %s %s\n' "$number" "$name"
 }

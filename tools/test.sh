@@ -55,13 +55,16 @@ parts() {
 		2 defrag_cycle-sanitize script defrag_cycle sanitize
 		2 quick-sanitize-numa script quick sanitize-numa
 	END
-	x86_64-sanitize | x86_64-rt) cat <<-END ;;
-		1 suites          suites --lane $lane
-		1 numa-$lane      script numa $lane
-		1 balance-$lane   script balance $lane
-		2 knobs-$lane     script knobs $lane --args numa=off
-		2 soak-$lane      script soak $lane
-	END
+	x86_64-sanitize | x86_64-rt)
+		cat <<-END
+			1 suites          suites --lane $lane
+			1 numa-$lane      script numa $lane
+			2 knobs-$lane     script knobs $lane --args numa=off
+			2 soak-$lane      script soak $lane
+		END
+		# There is no CONFIG_NUMA_BALANCING with PREEMPT_RT.
+		[ "$lane" = x86_64-rt ] || echo "2 balance-$lane script balance $lane"
+		;;
 	*) die "LANE=$lane: must be uml, x86_64 or x86_64-rt" ;;
 	esac
 }
