@@ -156,6 +156,7 @@ build_modules() {
 }
 
 hand_out() {
+	mkdir -p "$1"
 	cp "$BUILD/$IMAGE" "$1/linux"
 	[ ! -f "$BUILD/$MODULE_SUBDIR/fragbed.ko" ] || cp "$BUILD/$MODULE_SUBDIR/fragbed.ko" "$1/"
 	[ ! -f "$BUILD/$MODULE_SUBDIR-stock/fragbed.ko" ] ||
