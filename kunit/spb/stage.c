@@ -12,6 +12,7 @@
 #include "stage.h"
 
 #define SPB_PAGES BIT(SPB_ORDER)
+#define VAIN_TRIES 1000
 
 /**
  * spb_stage_pfn() - where a pageblock of the stage begins
@@ -78,11 +79,8 @@ static void strike_stage(void *data)
 			label_block(stage, spb_stage_pfn(stage, at, block),
 				    MIGRATE_MOVABLE);
 		free_owned(stage, at, 0, SPB_PAGES);
-		bitmap_free(stage->owned[at]);
 	}
 	reach_drain_free_pages();
-	kfree(stage->buckets);
-	kfree(stage);
 }
 
 /* Takes an empty SPB below the last one taken, whole. */
@@ -114,11 +112,15 @@ static int take_spbs(struct spb_stage *stage, unsigned int nr)
 		int got = take_spb(stage, at, below);
 
 		if (got < 0)
-			return -ENOSPC;
+			goto give_back;
 		below = got;
 	}
 	stage->nr = nr;
 	return 0;
+give_back:
+	while (++at < nr)
+		free_contig_range(spb_stage_pfn(stage, at, 0), SPB_PAGES);
+	return -ENOSPC;
 }
 
 static int label_of(char letter)
@@ -151,9 +153,12 @@ static unsigned long pages_free(char letter)
 	}
 }
 
-/* The block as scenes know them. From now on it is theirs. */
+KUNIT_DEFINE_ACTION_WRAPPER(free_rest, scene_free_rest, struct scene_block *);
+
+/* The block as scenes know them, from page @first on. From now on it is theirs. */
 static struct scene_block *scene_of_block(struct kunit *test, struct spb_stage *stage,
-					  unsigned int at, unsigned int block)
+					  unsigned int at, unsigned int block,
+					  unsigned long first)
 {
 	struct scene_block *scene = kunit_kzalloc(test, sizeof(*scene), GFP_KERNEL);
 
@@ -162,8 +167,9 @@ static struct scene_block *scene_of_block(struct kunit *test, struct spb_stage *
 	scene->page = pfn_to_page(scene->pfn);
 	scene->order = pageblock_order;
 	scene->zone = stage->zone;
-	bitmap_fill(scene->owned, pageblock_nr_pages);
+	bitmap_set(scene->owned, first, pageblock_nr_pages - first);
 	bitmap_clear(stage->owned[at], block * pageblock_nr_pages, pageblock_nr_pages);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, free_rest, scene));
 	return scene;
 }
 
@@ -171,7 +177,7 @@ static void draw_movable(struct kunit *test, struct spb_stage *stage,
 			 unsigned int at, unsigned int block, unsigned long hole)
 {
 	free_owned(stage, at, block * pageblock_nr_pages, hole);
-	scene_plant_movable(test, scene_of_block(test, stage, at, block), hole,
+	scene_plant_movable(test, scene_of_block(test, stage, at, block, hole), hole,
 			    pageblock_nr_pages - hole);
 }
 
@@ -237,6 +243,26 @@ static void free_last(struct spb_stage *stage, unsigned int at, const char *draw
 			free_owned(stage, at, block * pageblock_nr_pages, pageblock_nr_pages);
 }
 
+/* With memory for all that will be noted of it. */
+static struct spb_stage *new_stage(struct kunit *test, unsigned int nr)
+{
+	struct spb_stage *stage = kunit_kzalloc(test, sizeof(*stage), GFP_KERNEL);
+	unsigned int at;
+
+	KUNIT_ASSERT_NOT_NULL(test, stage);
+	stage->zone = scene_zone();
+	KUNIT_ASSERT_NOT_NULL(test, stage->zone->spb);
+	for (at = 0; at < nr; at++) {
+		stage->owned[at] = kunit_kmalloc_array(test, BITS_TO_LONGS(SPB_PAGES),
+						       sizeof(long), GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, stage->owned[at]);
+		bitmap_fill(stage->owned[at], SPB_PAGES);
+	}
+	stage->buckets = kunit_kzalloc(test, stage->zone->spb->index.nr, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, stage->buckets);
+	return stage;
+}
+
 /**
  * spb_stage() - own superpageblocks in a drawn state
  * @test: case; skipped if there are too few empty ones
@@ -248,19 +274,9 @@ static void free_last(struct spb_stage *stage, unsigned int at, const char *draw
 struct spb_stage *spb_stage(struct kunit *test, const char *const *drawings,
 			    unsigned int nr)
 {
-	struct spb_stage *stage = kzalloc_obj(*stage);
+	struct spb_stage *stage = new_stage(test, nr);
 	unsigned int at;
 
-	KUNIT_ASSERT_NOT_NULL(test, stage);
-	stage->zone = scene_zone();
-	KUNIT_ASSERT_NOT_NULL(test, stage->zone->spb);
-	for (at = 0; at < nr; at++) {
-		stage->owned[at] = bitmap_alloc(SPB_PAGES, GFP_KERNEL);
-		KUNIT_ASSERT_NOT_NULL(test, stage->owned[at]);
-		bitmap_fill(stage->owned[at], SPB_PAGES);
-	}
-	stage->buckets = kzalloc(stage->zone->spb->index.nr, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, stage->buckets);
 	scene_without_defrag(test);	/* what is wanted is for the cases to see */
 	if (take_spbs(stage, nr))
 		kunit_skip(test, "fewer than %u empty superpageblocks", nr);
@@ -515,7 +531,7 @@ EXPORT_SYMBOL_IF_KUNIT(spb_stage_ask);
 void spb_stage_free(struct kunit *test, struct spb_stage *stage,
 		    struct capture_control *capc)
 {
-	struct scene_free f = { .block = scene_of_block(test, stage, 0, 0),
+	struct scene_free f = { .block = scene_of_block(test, stage, 0, 0, 0),
 		.order = pageblock_order, .capc = capc };
 
 	scene_free(test, &f);
@@ -532,9 +548,13 @@ static void relieve(void *data)
 	reach_drain_free_pages();
 }
 
-/* It gives up, too, when somebody else has the lock: that is not the end. */
+/*
+ * It gives up, too, when somebody else has the lock: that is not the end. Where all SPBs
+ * are tainted nothing is held back, and memory itself is used up.
+ */
 static void use_up(struct spb_pressure *pressure)
 {
+	unsigned int vain = 0;
 	unsigned long held_back;
 	struct page *page;
 
@@ -545,7 +565,8 @@ static void use_up(struct spb_pressure *pressure)
 			list_add(&page->lru, &pressure->taken);
 		else
 			cond_resched();
-	} while (page || held_back == spb_grown(pressure, SPB_HELD_BACK));
+		vain = page ? 0 : vain + 1;
+	} while (page || (held_back == spb_grown(pressure, SPB_HELD_BACK) && vain < VAIN_TRIES));
 }
 
 /**
@@ -571,7 +592,9 @@ struct spb_pressure *spb_press_all(struct kunit *test, const char *const *drawin
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, relieve, pressure));
 	use_up(pressure);
 	KUNIT_EXPECT_EQ_MSG(test, spb_grown(pressure, SPB_TAINT), 0, "nolock must not taint");
-	KUNIT_EXPECT_GT(test, spb_grown(pressure, SPB_HELD_BACK), 0);
+	KUNIT_ASSERT_GT_MSG(test, spb_grown(pressure, SPB_HELD_BACK), 0,
+			    "nothing was held back; of %u SPBs %lu are tainted", pressure->spbs->index.nr,
+			    pressure->spbs->events[SPB_TAINT] - pressure->spbs->events[SPB_UNTAINT]);
 	memcpy(pressure->before, pressure->spbs->events, sizeof(pressure->before));
 	return pressure;
 }
