@@ -212,6 +212,9 @@ begin
 taskset -p 1 $$ >/dev/null
 exec 8<>$monitor
 stty raw -echo <&8
+# Until then the line sent QEMU's own greeting back to it, as a command without an end.
+sleep 1
+ask_qemu ""
 ktap_start
 for name in $block_cases $plug_cases; do
 	desc=$(echo "$name" | tr _ ' ')

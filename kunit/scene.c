@@ -125,7 +125,7 @@ struct scene_block *scene_block(struct kunit *test, unsigned int order,
 EXPORT_SYMBOL_IF_KUNIT(scene_block);
 
 /* With KASAN whoever allocates gives others' slabs back, in the middle of a scene, too. */
-#define SCENE_TRIES	(IS_ENABLED(CONFIG_KASAN) ? 24 : 6)
+#define SCENE_TRIES	(IS_ENABLED(CONFIG_KASAN) ? 24 : 8)
 #define END_BLOCKS	64
 
 /* Compaction moves pages towards the end of the zone, so there has to be some of it. */
@@ -148,7 +148,8 @@ static struct scene_block *block_before_end(struct kunit *test)
  * @play: plays it in a movable block; false if it was disturbed
  * @arg: passed to @play
  *
- * All blocks are taken first: a scene may leave none free for the next try.
+ * All blocks are taken first: a scene may leave none free for the next try. Who
+ * disturbed it gets more and more time to come to an end.
  *
  * Return: the block of the last try.
  */
@@ -163,9 +164,11 @@ struct scene_block *scene_retry(struct kunit *test,
 
 	for (i = 0; i < SCENE_TRIES; i++)
 		blocks[i] = block_before_end(test);
-	for (i = 0; i < SCENE_TRIES - 1; i++)
+	for (i = 0; i < SCENE_TRIES - 1; i++) {
 		if (play(test, blocks[i], arg))
 			return blocks[i];
+		schedule_timeout_uninterruptible(1 << min(i, 4));
+	}
 	play(test, blocks[i], arg);
 	return blocks[i];
 }
