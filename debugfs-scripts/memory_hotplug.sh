@@ -74,7 +74,7 @@ wait_until() {
 	done
 }
 
-node2_has() { [ "$(find "$nodes/node2/" -name 'memory[0-9]*' | wc -l)" -eq "$1" ]; }
+node2_has() { [ "$(find "$nodes/node2/" -name 'memory[0-9]*' 2>/dev/null | wc -l)" -eq "$1" ]; }
 
 # QEMU's monitor answers on the same line.
 ask_qemu() { printf '%s\n' "$1" >&8; }

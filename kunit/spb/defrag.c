@@ -401,6 +401,7 @@ static void run(struct kunit *test)
 	unsigned long began = events_of(stage, SPB_RUN), moved = events_of(stage, SPB_MOVED);
 	unsigned long ended = events_of(stage, SPB_ENDED + row->stop);
 
+	spb_stop_clock(test);
 	spb_defrag_some(stage->zone, stage->spb[0]);
 	KUNIT_EXPECT_EQ_MSG(test, events_of(stage, SPB_RUN) - began, row->runs,
 			    "%s: runs", row->name);
@@ -424,6 +425,7 @@ static void run_targets(struct kunit *test)
 	unsigned long fragments = events_of(stage, SPB_TO_FRAGMENT);
 	unsigned long blocks = events_of(stage, SPB_TO_BLOCK);
 
+	spb_stop_clock(test);
 	spb_defrag_some(stage->zone, stage->spb[0]);
 	KUNIT_EXPECT_EQ(test, events_of(stage, SPB_TO_TAINTED), tainted);
 	KUNIT_EXPECT_GE(test, events_of(stage, SPB_TO_FRAGMENT) - fragments +
@@ -760,6 +762,7 @@ static void run_adopts_foreign(struct kunit *test)
 	struct spb_stage *stage = spb_stage(test, &scene, 1);
 	struct superpageblock *spb = spb_stage_spb(stage, 0);
 
+	spb_stop_clock(test);
 	spb_defrag_some(stage->zone, stage->spb[0]);
 	KUNIT_EXPECT_EQ(test, reach_pageblock_type(pfn_to_page(spb_stage_pfn(stage, 0, 0))), UNMOV);
 	KUNIT_EXPECT_EQ(test, reach_pageblock_type(pfn_to_page(spb_stage_pfn(stage, 0, 1))), MOV);
@@ -788,6 +791,7 @@ static void run_becomes_clean(struct kunit *test)
 
 	test->priv = stage;
 	kunit_activate_static_stub(test, spb_alloc_target, untainting_target);
+	spb_stop_clock(test);
 	spb_defrag_some(stage->zone, stage->spb[0]);
 	KUNIT_EXPECT_FALSE(test, spb_stage_spb(stage, 0)->tainted);
 	KUNIT_EXPECT_EQ(test, events_of(stage, SPB_MOVED) - moved, BLOCK - HOLE);
@@ -954,7 +958,8 @@ static unsigned int isolate_fast(struct spb_stage *stage, unsigned int share)
 	unsigned long end = pageblock_start_pfn(zone_end_pfn(stage->zone) - 1);
 	unsigned long first = spb_stage_pfn(stage, 0, 0);
 	struct compact_control cc = { .zone = stage->zone, .order = pageblock_order,
-		.mode = MIGRATE_SYNC, .free_pfn = end, .nr_migratepages = COMPACT_CLUSTER_MAX };
+		.mode = MIGRATE_SYNC, .free_pfn = end, .nr_migratepages = COMPACT_CLUSTER_MAX,
+		.search_order = STAGE_HOLE };	/* the list on which it was freed last */
 
 	cc.migrate_pfn = end - min(share * (end - first), end - stage->zone->zone_start_pfn);
 	cc.migrate_pfn = pageblock_start_pfn(cc.migrate_pfn);

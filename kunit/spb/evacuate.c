@@ -113,6 +113,7 @@ static struct spb_pressure *play(struct kunit *test, const struct room_row *row,
 		note_mixed(pressure->stage, row->unmixed);
 		look_at_stage(pressure->stage);
 		*result = COMPACT_SKIPPED;
+		spb_stop_clock(test);
 		spb_make_room(row->gfp, scene_order(row->order), row->alloc_flags, &ac, result);
 		if (!is_disturbed(pressure, *result))
 			break;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <kunit/static_stub.h>
 #include <kunit/test.h>
 #include <kunit/visibility.h>
 #include <linux/bitmap.h>
@@ -420,6 +421,24 @@ struct page *spb_no_target(struct zone *zone, unsigned int order, bool from_tain
 	return NULL;
 }
 EXPORT_SYMBOL_IF_KUNIT(spb_no_target);
+
+static unsigned long stopped_at;
+
+static unsigned long stopped_now(void)
+{
+	return stopped_at;
+}
+
+/**
+ * spb_stop_clock() - a run has all the time it needs, on any machine
+ * @test: case
+ */
+void spb_stop_clock(struct kunit *test)
+{
+	stopped_at = jiffies;
+	kunit_activate_static_stub(test, spb_now, stopped_now);
+}
+EXPORT_SYMBOL_IF_KUNIT(spb_stop_clock);
 
 static void put_pinned(void *page)
 {

@@ -100,6 +100,7 @@ void spb_stage_free(struct kunit *test, struct spb_stage *stage,
 unsigned long spb_stage_pfn(const struct spb_stage *stage, unsigned int at,
 			    unsigned int block);
 struct superpageblock *spb_stage_spb(const struct spb_stage *stage, unsigned int at);
+void spb_stop_clock(struct kunit *test);
 struct page *spb_no_target(struct zone *zone, unsigned int order, bool from_tainted);
 void spb_pin(struct kunit *test, struct page *page);
 void spb_unpin(struct kunit *test, struct page *page);
