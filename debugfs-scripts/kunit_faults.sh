@@ -93,11 +93,11 @@ survives() {
 memory_is_back() {
 	for _ in 1 2 3 4 5 6 7 8 9 10; do
 		lost=$((free_at_first - $(not_in_use)))
-		[ "$lost" -gt $slack ] || break
+		[ "$lost" -gt "$slack" ] || break
 		sleep 1
 	done
 	say "$lost pages of $free_at_first less are free"
-	[ "$lost" -le $slack ]
+	[ "$lost" -le "$slack" ]
 }
 
 # --- main ------------------------------------------------------------------------
