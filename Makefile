@@ -41,7 +41,7 @@ help:
 	@echo 'make mutants SHARE=8'
 	@echo '                   an eighth of them, with each commit another one'
 	@echo 'make others        the KUnit suites of the kernel itself, on mainline and on ours'
-	@echo 'make others LANE=x86_64 [ITEMS="mm/cow stress-ng/vm"]'
+	@echo 'make others LANE=x86_64 [ITEMS="mm/cow stress-ng/vm"] [RESUME=1]'
 	@echo '                   the same with its selftests of mm, stress-ng and trinity, in QEMU'
 	@echo 'make coverage      lines and branches the tests reach, and what they miss'
 	@echo 'make check         shellcheck, checkpatch, licences'
@@ -104,7 +104,7 @@ mutants:
 	@$(tools)/mutants.py $(if $(ONLY),--only '$(ONLY)') $(if $(SHARE),--share '$(SHARE)')
 
 others:
-	@$(tools)/others.sh $(ITEMS)
+	@$(tools)/others.sh $(if $(RESUME),--resume) $(ITEMS)
 
 coverage:
 	@$(tools)/coverage.sh

@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# others.sh [--seed N] [ITEM...]: what "make others" does: tests that others have written,
+# others.sh [--seed N] [--resume] [ITEM...]: what "make others" does: tests that others have written,
 # on mainline and on ours with the same configuration, but for superpageblocks. In UML
 # all_tests, the kernel's own set of KUnit suites; with LANE=x86_64, in QEMU, the ITEMs of
-# debugfs-scripts/others.sh, by default all below.
+# debugfs-scripts/others.sh, by default all below, on both kernels side by side: that takes
+# hours, and with --resume what an interrupted run has already is not run again.
 #
 # What does not come out the same on both is run three times more, since a test may fail
 # by chance. build/others/LANE/ has the table, also as JSON, and a folder run-N/KERNEL for
@@ -18,7 +19,7 @@ MM=(compaction hugetlb thp migration cow madv_guard madv_populate process_madv k
 	mmap mremap mlock gup_test userfaultfd soft_dirty pagemap mkdirty mdwe vma_merge rmap
 	memory-failure memfd_secret process_mrelease)
 
-usage() { die "usage: [LANE=uml|x86_64] others.sh [--seed N] [ITEM...]"; }
+usage() { die "usage: [LANE=uml|x86_64] others.sh [--seed N] [--resume] [ITEM...]"; }
 
 # Those of the class "vm", without those that stress-ng itself says may hang a machine,
 # and the one that moves memory from node to node.
@@ -57,7 +58,16 @@ kernels() {
 facts() {
 	printf 'kernel=%s\nconfig=%s\nseed=%s\ncommit=%s\n' \
 		"$(cat "$2/include/config/kernel.release")" "$(sha256sum <"$2/.config" | cut -c1-12)" \
-		"$FRAGBED_JOB_SEED" "$(git -C "$REPO" describe --always --dirty 2>/dev/null || echo unknown)" >"$out/facts-$1"
+		"$FRAGBED_JOB_SEED" "$(git -C "$REPO" describe --always --dirty 2>/dev/null || echo unknown)"
+}
+
+# new_facts KERNEL FOLDER: a run that is resumed must have had the same.
+new_facts() {
+	local file=$out/facts-$1
+	if [ -e "$file" ] && [ "$(facts "$@")" != "$(cat "$file")" ]; then
+		die "--resume: $out is of another kernel, commit or seed: run without it"
+	fi
+	facts "$@" >"$file"
 }
 
 build_all() {
@@ -66,7 +76,7 @@ build_all() {
 	for kernel in "${pair[@]}"; do
 		mkdir -p "$run/$kernel"
 		image=$("$TOOLS/build.sh" "$kernel" "$run/$kernel")
-		facts "$kernel" "${image%"/$(lane_field "$kernel" image)"}"
+		new_facts "$kernel" "${image%"/$(lane_field "$kernel" image)"}"
 	done
 	[ "$lane" = uml ] || FRAGBED_JOB_SELFTESTS=$("$TOOLS/selftests.sh")
 	export FRAGBED_JOB_SELFTESTS
@@ -81,42 +91,72 @@ run_suites() {
 # What a busy host can do to an emulated guest: stalls, and a timer that seems dead.
 patience="rcupdate.rcu_cpu_stall_timeout=180 no_timer_check"
 
-# run_guests KERNEL FOLDER ITEM...: a guest that dies takes only the test with it during
-# which it died; the others are run by the next guest.
-run_guests() {
-	local kernel=$1 to=$2 item left guest=0 rc
-	shift 2
-	while [ $# -gt 0 ]; do
-		guest=$((guest + 1)) rc=0 left=()
-		"$TOOLS/guest.sh" --lane "$kernel" --kernel "$run/$kernel" --timeout 7200 --out "$to" \
-			--args "$patience" "$REPO/debugfs-scripts/others.sh" "$@" || rc=$?
-		mv "$to/kernel.log" "$to/kernel-$guest.log"
-		for item; do
-			[ -d "$to/$item" ] || left+=("$item")
-		done
-		[ ${#left[@]} -lt $# ] || die "$kernel: the guest ran no test (exit code $rc), see $to/kernel-$guest.log"
-		set -- "${left[@]}"
+# not_begun FOLDER ITEM...: a line each.
+not_begun() {
+	local to=$1 item
+	shift
+	for item; do
+		[ -d "$to/$item" ] || printf '%s\n' "$item"
 	done
 }
 
-# run_both NUMBER ITEM...
+# run_guests KERNEL FOLDER ITEM...: a guest that dies takes only the test with it during
+# which it died; the others are run by the next guest.
+run_guests() {
+	local kernel=$1 to=$2 left before rc
+	shift 2
+	mapfile -t left < <(not_begun "$to" "$@")
+	while [ ${#left[@]} -gt 0 ]; do
+		before=${#left[@]} rc=0
+		"$TOOLS/guest.sh" --lane "$kernel" --kernel "$run/$kernel" --timeout $((before * 960)) --out "$to" \
+			--args "$patience" "$REPO/debugfs-scripts/others.sh" "${left[@]}" || rc=$?
+		mv "$to/kernel.log" "$to/kernel-before-$before.log"
+		mapfile -t left < <(not_begun "$to" "$@")
+		[ ${#left[@]} -lt "$before" ] || die "$kernel: the guest ran no test (exit code $rc), see $to"
+	done
+}
+
+# run_one KERNEL FOLDER ITEM...
+run_one() {
+	local kernel=$1 folder=$2
+	shift 2
+	trap 'exit 130' INT
+	say "== $kernel, ${folder##*/}"
+	mkdir -p "$folder/$kernel"
+	case $lane in
+	uml) run_suites "$kernel" "$folder" ;;
+	*) run_guests "$kernel" "$folder/$kernel" "$@" ;;
+	esac
+}
+
+# run_both NUMBER ITEM...: side by side, so that whatever else the host does is the same for both.
 run_both() {
-	local kernel folder=$out/run-$1
+	local kernel pid pids=() rc=0 folder=$out/run-$1
 	shift
 	for kernel in "${pair[@]}"; do
-		say "== $kernel, ${folder##*/}"
-		mkdir -p "$folder/$kernel"
-		case $lane in
-		uml) run_suites "$kernel" "$folder" ;;
-		*) run_guests "$kernel" "$folder/$kernel" "$@" ;;
-		esac
+		run_one "$kernel" "$folder" "$@" &
+		pids+=($!)
+	done
+	for pid in "${pids[@]}"; do
+		wait "$pid" || rc=1
+	done
+	[ $rc -eq 0 ] || exit 1
+}
+
+# forget_unfinished: what a guest was at when it was interrupted.
+forget_unfinished() {
+	local item
+	for item in "$out"/run-*/*/*/*/; do
+		[ ! -d "$item" ] || [ -e "$item/ended" ] || rm -rf "$item"
 	done
 }
 
 export FRAGBED_JOB_SEED=1
+resume=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--seed) FRAGBED_JOB_SEED=${2:?} && shift 2 ;;
+	--resume) resume=1 && shift ;;
 	-*) usage ;;
 	*) break ;;
 	esac
@@ -133,7 +173,8 @@ mapfile -t pair < <(kernels)
 [ ${#pair[@]} -eq 2 ] || exit 1
 out=$OUT/others/$lane
 make_run_folder
-rm -rf "$out"
+[ -z "$resume" ] || forget_unfinished
+[ -n "$resume" ] || rm -rf "$out"
 build_all
 run_both 1 "${items[@]}"
 mapfile -t differing < <("$TOOLS/others_table.py" --differing "$out" "${pair[@]}")
