@@ -206,13 +206,26 @@ static void punch_shmem(struct hold_plan *plan)
 	}
 }
 
+/* The node has no more to spare, or has it, but not for this request. */
+static void refuse_rest(const struct hold_plan *plan)
+{
+	const struct fragbed_set *set = plan->set;
+	unsigned long taken = set->nr_chunks + set->end;
+
+	if (fragbed_spare_pages(set->nid, plan->gfp, plan->force) < 1UL << set->order)
+		refuse_size(plan, taken);
+	else
+		pr_warn("%s: set=%s: order=%u: the allocator gave %lu of the %lu chunks, what else is free is in smaller pieces or kept for another type: a smaller order or count may do\n",
+			ALLOC_KNOB, set->name, set->order, taken, plan->total);
+}
+
 static int take_and_punch(struct hold_plan *plan)
 {
 	int ret = take_run(plan);
 
 	if (ret) {
 		if (ret == -ENOMEM)
-			refuse_size(plan, plan->set->nr_chunks + plan->set->end);
+			refuse_rest(plan);
 		return ret;
 	}
 	if (plan->set->file)

@@ -609,50 +609,76 @@ static void cheap_fallback(struct kunit *test)
 			    "%s, order %u", row->name, row->order);
 }
 
+#define BEST_EFFORT (GFP_KERNEL | __GFP_NORETRY)
 #define OPPORTUNISTIC ((GFP_KERNEL & ~__GFP_DIRECT_RECLAIM) | __GFP_NORETRY)
 
 struct refusal_row {
 	const char *name;
 	gfp_t gfp;
 	unsigned int order;
-	bool evacuable;		/* some tainted SPB has content that can move */
 	bool refused;
+	const char *zones;	/* a letter for each that it may use, see make_up() */
 };
 
 static const struct refusal_row refusals[] = {
-	{ "plain", GFP_KERNEL, 0, true, false },
-	{ "best effort, room can be made", GFP_KERNEL | __GFP_NORETRY, 1, true, true },
-	{ "best effort, no room can be made", GFP_KERNEL | __GFP_NORETRY, 1, false, false },
-	{ "before one that may wait", OPPORTUNISTIC, 1, true, true },
-	{ "before one that may wait, no room can be made", OPPORTUNISTIC, 1, false, true },
-	{ "before one that may wait, a page", OPPORTUNISTIC, 0, false, false },
-	{ "does not wait, room can be made", GFP_NOWAIT, 1, true, true },
-	{ "does not wait, no room can be made", GFP_NOWAIT, 1, false, false },
+	{ "plain", GFP_KERNEL, 0, false, "E" },
+	{ "best effort, room can be made", BEST_EFFORT, 1, true, "E" },
+	{ "best effort, nothing to move", BEST_EFFORT, 1, false, "C" },
+	{ "best effort, nowhere to move it to", BEST_EFFORT, 1, false, "T" },
+	{ "best effort, nowhere in its own zone", BEST_EFFORT, 1, false, "TC" },
+	{ "best effort, room can be made in the next zone", BEST_EFFORT, 1, true, "TE" },
+	{ "best effort, a zone without SPBs", BEST_EFFORT, 1, false, "-" },
+	{ "best effort, a zone without SPBs first", BEST_EFFORT, 1, true, "-E" },
+	{ "before one that may wait", OPPORTUNISTIC, 1, true, "E" },
+	{ "before one that may wait, no room can be made", OPPORTUNISTIC, 1, true, "T" },
+	{ "before one that may wait, a page", OPPORTUNISTIC, 0, false, "T" },
+	{ "before one that may wait, no SPBs", OPPORTUNISTIC, 1, false, "-" },
+	{ "does not wait, room can be made", GFP_NOWAIT, 1, true, "E" },
+	{ "does not wait, no room can be made", GFP_NOWAIT, 1, false, "T" },
 };
 
 KUNIT_ARRAY_PARAM_DESC(refusal, refusals, name);
 
-static bool may_taint(const struct refusal_row *row)
+/*
+ * A zone without SPBs, or by what its SPBs are: C clean, T tainted with something to
+ * move, E both, all with some free blocks. It is only looked at.
+ */
+static struct zone *make_up(struct kunit *test, char kind)
 {
-	struct zonelist *zones = node_zonelist(zone_to_nid(scene_zone()), row->gfp);
-	struct spb_zone *spbs = scene_zone()->spb;
-	struct alloc_context ac = { .migratetype = UNMOV };
-	unsigned int flags = ALLOC_NOFRAGMENT;
-	int more = row->evacuable - (int)spbs->nr_evacuable;
-	bool may;
+	struct zone *zone = kunit_kzalloc(test, sizeof(*zone), GFP_KERNEL);
+	struct spb_zone *spbs = kunit_kzalloc(test, sizeof(*spbs), GFP_KERNEL);
 
-	ac.preferred_zoneref = first_zones_zonelist(zones, gfp_zone(row->gfp), NULL);
-	spbs->nr_evacuable += more;
-	may = spb_may_taint_now(row->gfp, row->order, &flags, &ac);
-	spbs->nr_evacuable -= more;
-	return may && !flags;
+	KUNIT_ASSERT_NOT_NULL(test, zone);
+	KUNIT_ASSERT_NOT_NULL(test, spbs);
+	if (kind == '-')
+		return zone;
+	zone->spb = spbs;
+	spbs->nr_evacuable = kind != 'C';
+	spbs->index.filled = (kind != 'C' ? BIT(SPB_BUCKET_TAINTED + 1) : 0) |
+			     (kind != 'T' ? BIT(SPB_BUCKET_CLEAN + 1) : 0);
+	return zone;
+}
+
+static bool may_taint(struct kunit *test, const struct refusal_row *row)
+{
+	struct zonelist *zones = kunit_kzalloc(test, sizeof(*zones), GFP_KERNEL);
+	struct zoneref real = { .zone = scene_zone(), .zone_idx = zone_idx(scene_zone()) };
+	struct alloc_context ac = { .migratetype = UNMOV, .preferred_zoneref = &real };
+	unsigned int flags = ALLOC_NOFRAGMENT;
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, zones);
+	for (i = 0; row->zones[i]; i++)
+		zones->_zonerefs[i].zone = make_up(test, row->zones[i]);
+	ac.zonelist = zones;
+	return spb_may_taint_now(row->gfp, row->order, &flags, &ac) && !flags;
 }
 
 static void refused(struct kunit *test)
 {
 	const struct refusal_row *row = test->param_value;
 
-	KUNIT_EXPECT_EQ_MSG(test, !may_taint(row), row->refused, "%s", row->name);
+	KUNIT_EXPECT_EQ_MSG(test, !may_taint(test, row), row->refused, "%s", row->name);
 }
 
 /* Mainline sets the flag for some zones only, and not on every machine. */

@@ -387,12 +387,24 @@ static bool is_opportunistic(gfp_t gfp)
 	return gfp & __GFP_NORETRY && !(gfp & __GFP_DIRECT_RECLAIM);
 }
 
-/* The count is read without the lock: it is a hint. */
-static bool is_refused(const struct zone *zone, gfp_t gfp, unsigned int order)
+/* Without the lock, so it is a hint. What is moved out has to have a place to go to. */
+static bool could_evacuate(const struct spb_zone *spbs)
 {
-	if (!zone || !zone->spb || !spb_has_cheap_fallback(gfp, order))
+	return READ_ONCE(spbs->nr_evacuable) && spb_has_any(&spbs->index, SPB_PICK_MOVABLE);
+}
+
+static bool is_refused(const struct alloc_context *ac, gfp_t gfp, unsigned int order)
+{
+	struct zoneref *z;
+	struct zone *zone;
+
+	if (!spb_has_cheap_fallback(gfp, order))
 		return false;
-	return is_opportunistic(gfp) || READ_ONCE(zone->spb->nr_evacuable);
+	for_each_zone_zonelist_nodemask(zone, z, ac->zonelist, ac->highest_zoneidx,
+					ac->nodemask)
+		if (zone->spb && (is_opportunistic(gfp) || could_evacuate(zone->spb)))
+			return true;
+	return false;
 }
 
 /**
@@ -434,7 +446,7 @@ bool spb_may_taint_now(gfp_t gfp, unsigned int order, unsigned int *alloc_flags,
 
 	if (!(*alloc_flags & ALLOC_NOFRAGMENT) || ac->migratetype == MIGRATE_MOVABLE)
 		return false;
-	if (is_refused(zone, gfp, order)) {
+	if (is_refused(ac, gfp, order)) {
 		trace_spb_refuse(zone, order, gfp);
 		spb_count(zone, SPB_REFUSED);
 		return false;
