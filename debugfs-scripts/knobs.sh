@@ -404,9 +404,9 @@ case_hold_enomem_gives_all_back() {
 		check "the log says why" eval 'last_line | grep -q "above its watermarks"'
 }
 
-# Nothing of order 2 is left, and what is held cannot move.
+# Nothing of order 6 is left, and what is held cannot move.
 case_hold_tells_of_smaller_pieces() {
-	ok_knob fragment/run "order=2 index=1000 unmovable=100 seed=1" &&
+	ok_knob fragment/run "order=6 index=1000 unmovable=100 seed=1" &&
 		wants ENOMEM hold/alloc "set=p type=unmovable order=6 count=16" &&
 		check "the log says why" eval 'last_line | grep -q "the allocator gave .* of the 16 chunks, what else is free is in smaller pieces"' &&
 		check "no set" [ "$(set_pages p)" = 0 ]

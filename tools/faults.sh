@@ -23,9 +23,10 @@ all_parts() {
 		faults-small     uml        quick        64M
 	END
 	x86_64) cat <<-'END' ;;
-		faults-cpus       x86_64         cpu_hotplug    -
-		faults-memory     x86_64-hotplug memory_hotplug -
-		faults-oom-x86_64 x86_64         oom            -
+		faults-cpus       x86_64          cpu_hotplug    -
+		faults-cpus-spb   x86_64-sanitize cpu_hotplug    -
+		faults-memory     x86_64-hotplug  memory_hotplug -
+		faults-oom-x86_64 x86_64          oom            -
 	END
 	*) die "LANE=$lane: must be uml or x86_64" ;;
 	esac
