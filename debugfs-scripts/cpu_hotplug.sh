@@ -114,6 +114,8 @@ need test "$(id -u)" = 0 -- "must be root"
 need test -f "${FRAGBED_MODULE:-}" -- "FRAGBED_MODULE names no fragbed.ko"
 need test -w $cpu1 -- "there is no CPU 1 that can go: the kernel is without CONFIG_HOTPLUG_CPU, or has one CPU"
 check_needs
+# Of threads that come and go KASAN keeps a lot.
+noise=$((noise + $(kept_back)))
 mkdir -p "$tools"
 begin
 setting $cpu1 1

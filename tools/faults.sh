@@ -24,7 +24,7 @@ all_parts() {
 	END
 	x86_64) cat <<-'END' ;;
 		faults-cpus       x86_64          cpu_hotplug    -
-		faults-cpus-spb   x86_64-sanitize cpu_hotplug    -
+		faults-cpus-spb   x86_64-sanitize cpu_hotplug    -   numa=off
 		faults-memory     x86_64-hotplug  memory_hotplug -
 		faults-oom-x86_64 x86_64          oom            -
 	END
