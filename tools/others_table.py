@@ -30,6 +30,8 @@ LOG = "kernel log: "
 ENDED = "ended by itself"
 
 TAP = re.compile(r"^(not )?ok (\d+) ?(?:- )?(.*?)(?:\s*# *(SKIP|XFAIL)? *(.*))?$")
+# What pagemap_ioctl measured is no part of a check's name.
+MEASURED = re.compile(r" Extra pages \d.*")
 NOTED = 3
 STRESS_NG_SKIPS = (3, 4)    # no resource, not implemented
 
@@ -87,7 +89,7 @@ def add_tap(checks, item, lines):
         if not match:
             continue
         # What is skipped has its name behind that word, or the reason.
-        name = match[3] or match[5] or f"check {match[2]}"
+        name = MEASURED.sub("", match[3] or match[5] or f"check {match[2]}")
         state = BAD if match[1] and match[4] != "XFAIL" else SKIPPED if match[4] == "SKIP" else PASSED
         if nested:
             pending.append((name, state))

@@ -22,6 +22,12 @@ test_others_same_is_not_worse() {
 		exits 0 others_table && says 'fails on both' && says 'others: 1 passes, 1 fails on both'
 }
 
+test_others_measured_is_no_name() {
+	said 1 mainline mm/pagemap 0 '# ok 1 a Extra pages 1 (0.0%), extra thread faults 2.' 'ok 1 pagemap_ioctl' &&
+		said 1 ours mm/pagemap 0 '# ok 1 a Extra pages 3 (0.0%), extra thread faults 4.' 'ok 1 pagemap_ioctl' &&
+		exits 0 others_table && says 'others: 1 passes'
+}
+
 test_others_failure_is_worse() {
 	said 1 mainline stress-ng/vm 0 && said 1 ours stress-ng/vm 2 && exits 1 others_table &&
 		says 'worse: stress-ng/vm: outcome: mainline pass; ours fail'
