@@ -97,10 +97,17 @@ act() {
 	read -r errno hit <"$answer"
 }
 
+# What is in is whole, but for files of debugfs that could not be made.
+answers_the_shrinker() {
+	[ -e "$FRAGBED_DIR/hold/alloc" ] && [ -e "$FRAGBED_DIR/hold/sets" ] || return 0
+	knob hold/alloc "set=r type=reclaimable order=0 count=8" && echo 2 >/proc/sys/vm/drop_caches &&
+		grep -q '^r reclaimable 0 [0-9]* 0 ' "$FRAGBED_DIR/hold/sets"
+}
+
 # Refused is refused: what is held is what was held.
 is_as_it_should_be() {
 	case $row_action in
-	insert) if [ "$errno" = OK ]; then unload_module; else ! module_loaded; fi ;;
+	insert) if [ "$errno" = OK ]; then answers_the_shrinker && unload_module; else ! module_loaded; fi ;;
 	remove) ! module_loaded && load_module ;;
 	*)
 		[ "$errno" = OK ] || [ "$errno" = ENOSPC ] || [ "$(held_now)" = "$held" ] || return 1
