@@ -370,29 +370,38 @@ static bool is_dear(const u64 *best)
 	return best[4] * 10 > best[1] * 12;
 }
 
-/*
- * Sizes take turns, so that a busy machine is the same for all; the best counts.
- * What was disturbed is given more turns.
- */
-static void pick_cost(struct kunit *test)
+static const unsigned int cost_nrs[] = { 1, 16, 256, 4096, 16384 };
+
+/* Sizes take turns, so that a busy machine is the same for all; the best counts. */
+static void measure(struct kunit *test, u64 *best)
 {
-	static const unsigned int nrs[] = { 1, 16, 256, 4096, 16384 };
-	u64 best[ARRAY_SIZE(nrs)];
-	struct spb_index *index[ARRAY_SIZE(nrs)];
+	struct spb_index *index[ARRAY_SIZE(cost_nrs)];
 	unsigned int round;
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(nrs); i++) {
-		index[i] = make_index(test, nrs[i]);
-		spb_index_move(index[i], nrs[i] - 1, SPB_BUCKET_NONE,
+	for (i = 0; i < ARRAY_SIZE(cost_nrs); i++) {
+		index[i] = make_index(test, cost_nrs[i]);
+		spb_index_move(index[i], cost_nrs[i] - 1, SPB_BUCKET_NONE,
 			       SPB_BUCKET_TAINTED + 3);
 		best[i] = U64_MAX;
 	}
-	for (round = 0; round < ROUNDS || (is_dear(best) && round < 20 * ROUNDS); round++)
-		for (i = 0; i < ARRAY_SIZE(nrs); i++)
+	for (round = 0; round < ROUNDS; round++)
+		for (i = 0; i < ARRAY_SIZE(cost_nrs); i++)
 			best[i] = min(best[i], time_picks(index[i]));
-	for (i = 0; i < ARRAY_SIZE(nrs); i++)
-		kunit_info(test, "%5u SPBs: %llu.%02llu ns a pick\n", nrs[i],
+}
+
+/* Again where it was disturbed, in other memory: where that lies may cost a quarter, too. */
+static void pick_cost(struct kunit *test)
+{
+	u64 best[ARRAY_SIZE(cost_nrs)];
+	unsigned int tries = 0;
+	size_t i;
+
+	do
+		measure(test, best);
+	while (is_dear(best) && ++tries < 20);
+	for (i = 0; i < ARRAY_SIZE(cost_nrs); i++)
+		kunit_info(test, "%5u SPBs: %llu.%02llu ns a pick\n", cost_nrs[i],
 			   best[i] / PICKS, best[i] * 100 / PICKS % 100);
 	KUNIT_EXPECT_FALSE_MSG(test, is_dear(best), "16384 SPBs cost more than 20%% above 16");
 }

@@ -168,6 +168,26 @@ static const struct go_row goes[] = {
 
 KUNIT_ARRAY_PARAM_DESC(go, goes, name);
 
+static void let_others_shrink(void *unused)
+{
+	struct zone *zone;
+
+	for_each_populated_zone(zone)
+		if (zone->spb)
+			enable_work(&zone->spb->shrink);
+}
+
+/* Whoever allocates meanwhile may want it done, too. */
+static void only_i_shrink(struct kunit *test)
+{
+	struct zone *zone;
+
+	for_each_populated_zone(zone)
+		if (zone->spb)
+			disable_work_sync(&zone->spb->shrink);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, let_others_shrink, NULL), 0);
+}
+
 static void shrink_goes(struct kunit *test)
 {
 	const struct go_row *row = test->param_value;
@@ -178,6 +198,7 @@ static void shrink_goes(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, RESERVE, 512 * PART);
 	test->priv = &play;
 	kunit_activate_static_stub(test, spb_shrink_slabs, play_slabs);
+	only_i_shrink(test);
 	/* Last: whatever allocates after it may taint. */
 	play.pressure = spb_press(test, "U");
 	spb_shrink(scene_zone());
