@@ -642,7 +642,7 @@ case_keep_holds_the_target() {
 
 # Others give back whole chunks: what was kept is then too little.
 case_keep_follows_what_others_do() {
-	ok_knob hold/alloc "set=u type=unmovable order=6 count=$(($(free_pages) / 2 >> 6))" &&
+	ok_knob hold/alloc "set=u type=unmovable order=6 count=$(($(free_pages) / 4 >> 6))" &&
 		ok_knob fragment/keep "$keep_line" && wait_for_keep keep_reached || return 1
 	kept=$(keep pages_held)
 	ok_knob hold/free set=u && wait_for_keep keep_below && wait_for_keep keep_at_target &&
