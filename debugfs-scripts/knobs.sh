@@ -428,7 +428,7 @@ case_holds_leave_a_tenth() {
 
 case_fragment_leaves_a_tenth() {
 	while knob hold/alloc "set=full type=unmovable order=6 count=16"; do :; done
-	ok_knob hold/alloc "set=more type=unmovable order=6 count=16 force=1" || return 1
+	ok_knob hold/alloc "set=more type=unmovable order=6 count=$((16 + ($(kept_back) >> 6))) force=1" || return 1
 	fragment_held=$(sets_listed)
 	wants ENOMEM fragment/run "order=6 index=1000 unmovable=50 seed=1" &&
 		check "the log says why" eval 'last_line | grep -q "keep a tenth of it free; force=1 goes down"' &&
