@@ -744,13 +744,20 @@ static void demand_racing(struct kunit *test)
 {
 	struct spb_pressure *pressure = spb_press(test, "ULLLLM");
 	struct spb_stage *stage = pressure->stage;
-	const struct spb_limits limits = spb_limits_soon(ULONG_MAX);
+	unsigned long pages = 0;
 	struct spb_moved moved;
+	int tries;
 
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, free_racers, NULL));
 	kunit_activate_static_stub(test, spb_alloc_target, racing_target);
-	KUNIT_EXPECT_EQ(test, spb_defrag(stage->zone, stage->spb[0], &limits, &moved), 0);
-	KUNIT_EXPECT_EQ(test, moved.pages, 4 * BLOCK);
+	/* Others may also hold a page just now, or have what was to be the target. */
+	for (tries = 0; pages < 4 * BLOCK && tries < 10; tries++) {
+		const struct spb_limits limits = spb_limits_soon(ULONG_MAX);
+
+		KUNIT_EXPECT_EQ(test, spb_defrag(stage->zone, stage->spb[0], &limits, &moved), 0);
+		pages += moved.pages;
+	}
+	KUNIT_EXPECT_EQ_MSG(test, pages, 4 * BLOCK, "ended by %d", moved.stop);
 	KUNIT_EXPECT_FALSE_MSG(test, list_empty(&racers), "nobody raced");
 	spb_stage_expect_true(test, stage->zone, "raced");
 }
