@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * touch_from_afar MAPPING TASK-POLICY RANGE-POLICY: maps memory, fills it on
- * node 0 and keeps touching it from node 1 for a second and a half of CPU time.
+ * touch_from_afar MAPPING TASK-POLICY RANGE-POLICY SECONDS: maps memory, fills it
+ * on node 0 and keeps touching it from node 1 for so many seconds of CPU time.
  *
  * MAPPING is file (shared and writable, on tmpfs), readonly (the same, not
  * writable), anon, huge (hugetlb), device (the BIOS, by /dev/mem) or closed (no
@@ -29,7 +29,6 @@
 #define NR_PAGES	2048UL
 #define BIOS_START	0xf0000
 #define BIOS_PAGES	16
-#define CPU_SECONDS	1.5
 
 struct mapping {
 	const char *name;
@@ -154,8 +153,8 @@ int main(int argc, char **argv)
 	int policy;
 	char *start;
 
-	if (argc != 4)
-		errx(2, "usage: touch_from_afar MAPPING TASK-POLICY RANGE-POLICY");
+	if (argc != 5)
+		errx(2, "usage: touch_from_afar MAPPING TASK-POLICY RANGE-POLICY SECONDS");
 	mapping = find_mapping(argv[1]);
 	policy = find_policy(argv[2]);
 	if (policy >= 0 && syscall(SYS_set_mempolicy, policy, &both, 64))
@@ -164,7 +163,7 @@ int main(int argc, char **argv)
 	start = map(mapping, find_policy(argv[3]));
 	touch(mapping, start);
 	run_on(1);
-	while (cpu_seconds() < CPU_SECONDS)
+	while (cpu_seconds() < atof(argv[4]))
 		touch(mapping, start);
 	printf("start %lX\npages %lu\nnode1 %d\n", (unsigned long)start, mapping->pages,
 	       pages_on_node_1(mapping, start));
