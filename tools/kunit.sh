@@ -32,7 +32,10 @@ while [ $# -gt 0 ]; do
 	--out) results=${2:?} && shift 2 ;;
 	--kernel) kernel=${2:?} && shift 2 ;;
 	-*) usage ;;
-	*) glob=$1 && shift ;;
+	*)
+		[ -z "$glob" ] || usage
+		glob=$1 && shift
+		;;
 	esac
 done
 
