@@ -381,7 +381,7 @@ static const struct run_row runs[] = {
 	{ "not enough", "UMlM", true, SPB_STOP_STUCK, 1, false, true },
 	{ "nothing that can move", "U", false },
 	{ "a clean one", "lM", false },
-	{ "three blocks' worth is free in pages", "vvvvvvlU", true, SPB_STOP_ROOM, 0, true },
+	{ "three blocks' worth is free in pages", "vvvvvvvlU", true, SPB_STOP_ROOM, 0, true },
 	{ "what hosts foreign pages only is no longer movable", "nlU", true, SPB_STOP_EMPTY, 1 },
 	{ "less than that", "vvvvvllU", true, SPB_STOP_ROOM, 1, false, true },
 };
