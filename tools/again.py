@@ -100,9 +100,9 @@ class Record:
     def __init__(self):
         self.rows = []
 
-    def add(self, number, part, green, why, seconds):
-        self.rows.append({"run": number, "part": part, "green": green, "why": why,
-                          "seconds": round(seconds, 2)})
+    def add(self, run):
+        self.rows += run
+        self.save()
 
     def red(self):
         return [row for row in self.rows if not row["green"]]
@@ -142,16 +142,19 @@ def show(record, parts):
         print(f"red: run {row['run']}: {row['part']}: {row['why']}; see build/again/{row['run']}-{row['part']}")
 
 
-def run_once(number, parts, record, folder):
+def run_once(number, parts, folder):
+    """A row for each part; none if it is interrupted, since half a run took no time to compare."""
+    rows = []
     for part in parts:
         out = os.path.join(folder, "out")
         shutil.rmtree(out, ignore_errors=True)
         start = time.monotonic()
         green, why = part.run(out)
-        record.add(number, part.name, green, why, time.monotonic() - start)
+        rows.append({"run": number, "part": part.name, "green": green, "why": why,
+                     "seconds": round(time.monotonic() - start, 2)})
         if not green:
             shutil.copytree(out, os.path.join(OUT, f"{number}-{part.name}"), dirs_exist_ok=True)
-    record.save()
+    return rows
 
 
 def run_all(options, folder):
@@ -164,7 +167,7 @@ def run_all(options, folder):
     record = Record()
     try:
         for number in range(1, options.times + 1):
-            run_once(number, parts, record, folder)
+            record.add(run_once(number, parts, folder))
             print(f"run {number} of {options.times}: {record.runs()[-1]:.1f} s,"
                   f" {len(record.red())} red so far", file=sys.stderr, flush=True)
     finally:
