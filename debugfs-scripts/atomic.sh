@@ -104,8 +104,7 @@ run_steps() {
 	done
 }
 
-need test "$(id -u)" = 0 -- "must be root"
-need test -f "${FRAGBED_MODULE:-}" -- "FRAGBED_MODULE names no fragbed.ko"
+need_module
 check_needs
 log_may_have_failed_allocations
 log_mark

@@ -462,8 +462,7 @@ run_case() {
 
 # --- main --------------------------------------------------------------------------------
 
-need test "$(id -u)" = 0 -- "must be root"
-need test -f "${FRAGBED_MODULE:-}" -- "FRAGBED_MODULE names no fragbed.ko"
+need_module
 need which python3 -- "python3 is missing"
 need which bash -- "bash is missing: completion is for it"
 need test ! -d /sys/module/fragbed -- "fragbed.ko is loaded already"

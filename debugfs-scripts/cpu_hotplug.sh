@@ -110,8 +110,7 @@ case_defragmentation() { turned defrag_once; }
 
 # --- main ------------------------------------------------------------------------
 
-need test "$(id -u)" = 0 -- "must be root"
-need test -f "${FRAGBED_MODULE:-}" -- "FRAGBED_MODULE names no fragbed.ko"
+need_module
 need test -w $cpu1 -- "there is no CPU 1 that can go: the kernel is without CONFIG_HOTPLUG_CPU, or has one CPU"
 check_needs
 # Of threads that come and go KASAN keeps a lot.

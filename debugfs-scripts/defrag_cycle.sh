@@ -229,18 +229,13 @@ memory_is_back() {
 	return 1
 }
 
-need test "$(id -u)" = 0 -- "must be root"
-need test -f "${FRAGBED_MODULE:-}" -- "FRAGBED_MODULE names no fragbed.ko"
+need_module
 check_needs
-log_mark
-load_module || exit 1
-need have_feature spb -- "spb: $(fact caps spb)"
-check_needs
+load_with_spb
 need test -n "$(spb_stat defrag_runs)" -- "spb/stats has no defrag_runs"
 check_needs
 work=$(mktemp -d)
 at_exit "rm -rf '$work'"
-at_exit 'knob reset 1'
 rm -rf "$out/answers" "$out/states" "$out/rounds"
 mkdir -p "$out/answers" || exit 1
 pages=$(spb_pages)

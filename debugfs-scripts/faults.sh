@@ -149,8 +149,7 @@ until_none_is_left() {
 
 # --- main ------------------------------------------------------------------------
 
-need test "$(id -u)" = 0 -- "must be root"
-need test -f "${FRAGBED_MODULE:-}" -- "FRAGBED_MODULE names no fragbed.ko"
+need_module
 need test -w $faults/failslab/verbose -- "the kernel was built without CONFIG_FAILSLAB"
 need test -w $faults/fail_page_alloc/verbose -- "the kernel was built without CONFIG_FAIL_PAGE_ALLOC"
 need test -w /proc/self/fail-nth -- "there is no /proc/self/fail-nth"

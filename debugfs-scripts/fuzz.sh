@@ -78,8 +78,7 @@ memory_is_back() {
 	[ "$after" -ge $((before - slack)) ]
 }
 
-need test "$(id -u)" = 0 -- "must be root"
-need test -f "${FRAGBED_MODULE:-}" -- "FRAGBED_MODULE names no fragbed.ko"
+need_module
 need test -n "${FRAGBED_OUT:-}" -- "FRAGBED_OUT names no folder"
 need test -n "${FRAGBED_FORCE:-}" -- "this is no guest: FRAGBED_FORCE is not set"
 need test -x "${FRAGBED_OUT:-}/fuzz" -- "there is no FRAGBED_OUT/fuzz: run-fuzz.sh builds it"

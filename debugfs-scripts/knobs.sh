@@ -1194,8 +1194,7 @@ run_case() {
 
 # --- main ------------------------------------------------------------------------
 
-need test "$(id -u)" = 0 -- "must be root"
-need test -f "${FRAGBED_MODULE:-}" -- "FRAGBED_MODULE names no fragbed.ko"
+need_module
 need test -d /sys/kernel/debug/extfrag -- "debugfs is not mounted or the kernel lacks CONFIG_COMPACTION"
 need which bash -- "bash is missing: it writes for the cases of EINTR"
 check_needs

@@ -4,11 +4,13 @@
 # What the guest scripts share. POSIX sh, runs under dash and busybox ash.
 #
 #   need TEST... -- REASON      a requirement; all that fail are told at once
+#   need_module                 two of them: root, and a module to insert
 #   check_needs                 exits 4 if any need was not met
 #   at_exit COMMAND             undo, run last-in first-out when the script ends
 #   setting PATH VALUE          write a system setting, restored at the end
 #   log_mark, log_check         the kernel log since the mark is clean, or fails
 #   load_module, unload_module  fragbed.ko
+#   load_with_spb               exits 4 if the kernel has no superpageblocks
 #   knob FILE LINE              write a knob; $knob_errno says what came back
 #   fact FILE NAME              the value of one "name value" line
 #   pass, fail, skip DESC       one KTAP line each; finish exits with the truth
@@ -68,6 +70,11 @@ need() {
 	done
 	shift
 	eval "$lib_test" >/dev/null 2>&1 || lib_missing="$lib_missing$*$lib_newline"
+}
+
+need_module() {
+	need test "$(id -u)" = 0 -- "must be root"
+	need test -f "${FRAGBED_MODULE:-}" -- "FRAGBED_MODULE names no fragbed.ko"
 }
 
 check_needs() {
@@ -158,6 +165,14 @@ load_module() {
 	module_loaded && return 0
 	insmod "${FRAGBED_MODULE:?path of fragbed.ko}" || return 1
 	at_exit 'module_loaded && unload_module'
+}
+
+load_with_spb() {
+	log_mark
+	load_module || exit 1
+	at_exit '! module_loaded || knob reset 1'
+	need have_feature spb -- "spb: $(fact caps spb)"
+	check_needs
 }
 
 unload_module() {

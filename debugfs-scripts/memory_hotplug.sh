@@ -200,8 +200,7 @@ it_is_pulled_out_and_nothing_is_lost it_is_not_pulled_out_under_what_cannot_move
 
 # --- main ------------------------------------------------------------------------
 
-need test "$(id -u)" = 0 -- "must be root"
-need test -f "${FRAGBED_MODULE:-}" -- "FRAGBED_MODULE names no fragbed.ko"
+need_module
 need test -e $memory/block_size_bytes -- "the kernel was built without CONFIG_MEMORY_HOTPLUG"
 need test "$(cat $nodes/possible)" = 0-2 -- "there is no room for a third node: not the lane x86_64-hotplug"
 need test -c $monitor -- "there is no third serial line"

@@ -10,8 +10,7 @@
 
 . "$(dirname "$0")/lib.sh"
 
-need test "$(id -u)" = 0 -- "must be root"
-need test -f "${FRAGBED_MODULE:-}" -- "FRAGBED_MODULE names no fragbed.ko"
+need_module
 need which python3 -- "python3 is missing"
 check_needs
 log_mark

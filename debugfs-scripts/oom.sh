@@ -106,8 +106,7 @@ case_churn_and_keeping() {
 
 # --- main ------------------------------------------------------------------------
 
-need test "$(id -u)" = 0 -- "must be root"
-need test -f "${FRAGBED_MODULE:-}" -- "FRAGBED_MODULE names no fragbed.ko"
+need_module
 need test "${FRAGBED_FORCE:-}" = 1 -- "runs out of memory: only for a guest"
 need which python3 -- "python3 is missing"
 check_needs

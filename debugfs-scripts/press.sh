@@ -14,15 +14,10 @@
 
 . "$(dirname "$0")/lib.sh"
 
-need test "$(id -u)" = 0 -- "must be root"
-need test -f "${FRAGBED_MODULE:-}" -- "FRAGBED_MODULE names no fragbed.ko"
+need_module
 need which python3 -- "python3 is missing"
 check_needs
-log_mark
-load_module || exit 1
-need have_feature spb -- "spb: $(fact caps spb)"
-check_needs
-at_exit 'knob reset 1'
+load_with_spb
 mount -t tracefs none /sys/kernel/tracing 2>/dev/null
 status=0
 python3 "$(dirname "$0")/press_memory.py" "${FRAGBED_OUT:?}/press.json" \

@@ -170,8 +170,7 @@ if [ -d /sys/devices/system/node/node1 ] && [ -z "${FRAGBED_JOB_BOUND:-}" ]; the
 	FRAGBED_JOB_BOUND=1 exec numactl --membind=0 "$0"
 fi
 
-need test "$(id -u)" = 0 -- "must be root"
-need test -f "${FRAGBED_MODULE:-}" -- "FRAGBED_MODULE names no fragbed.ko"
+need_module
 need test -d /sys/kernel/debug/extfrag -- "debugfs is not mounted or the kernel lacks CONFIG_COMPACTION"
 need test -w /dev/kmsg -- "/dev/kmsg cannot be written"
 need which awk -- "awk is missing"

@@ -106,8 +106,7 @@ sweep_all() {
 
 # --- main ------------------------------------------------------------------------
 
-need test "$(id -u)" = 0 -- "must be root"
-need test -f "${FRAGBED_MODULE:-}" -- "FRAGBED_MODULE names no fragbed.ko"
+need_module
 need which gcc -- "gcc is missing"
 check_needs
 build_tool signal_after || exit 1

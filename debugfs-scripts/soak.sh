@@ -145,14 +145,9 @@ lists_agree() {
 	return 1
 }
 
-need test "$(id -u)" = 0 -- "must be root"
-need test -f "${FRAGBED_MODULE:-}" -- "FRAGBED_MODULE names no fragbed.ko"
+need_module
 check_needs
-log_mark
-load_module || exit 1
-need have_feature spb -- "spb: $(fact caps spb)"
-check_needs
-at_exit 'knob reset 1'
+load_with_spb
 at_exit "rm -rf '$files'"
 mkdir -p "$files" || exit 1
 say "soak: $seconds s, seed $seed, kernel $(uname -r)"

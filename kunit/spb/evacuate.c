@@ -81,11 +81,14 @@ static void look_at_stage(struct spb_stage *stage)
 
 #define PLAYS 8
 
-/* There was a page already: others freed one since all were used up. */
-static bool is_disturbed(const struct spb_pressure *pressure, enum compact_result result)
+/* Others freed a page since all were used up, or claimed the block that was emptied. */
+static bool is_disturbed(const struct spb_pressure *pressure, const struct room_row *row,
+			 enum compact_result result)
 {
-	return result == COMPACT_SUCCESS && !spb_grown(pressure, SPB_MADE_ROOM_MIXED) &&
-	       !spb_grown(pressure, SPB_MADE_ROOM_BLOCK);
+	unsigned long blocks = spb_grown(pressure, SPB_MADE_ROOM_BLOCK);
+
+	return blocks > row->blocks || (result == COMPACT_SUCCESS && !blocks &&
+					!spb_grown(pressure, SPB_MADE_ROOM_MIXED));
 }
 
 /* The first blocks of the stage are noted as mixed, though they are not. */
@@ -115,7 +118,7 @@ static struct spb_pressure *play(struct kunit *test, const struct room_row *row,
 		*result = COMPACT_SKIPPED;
 		spb_stop_clock(test);
 		spb_make_room(row->gfp, scene_order(row->order), row->alloc_flags, &ac, result);
-		if (!is_disturbed(pressure, *result))
+		if (!is_disturbed(pressure, row, *result))
 			break;
 	}
 	return pressure;
@@ -153,7 +156,7 @@ static void make_room_tries(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pressure->spbs->room_from - from, TRIES + 1);
 	KUNIT_EXPECT_EQ(test, spb_grown(pressure, SPB_MADE_NO_ROOM), 1);
 	spb_make_room(GFP_KERNEL, 0, NOFRAG, &ac, &result);
-	if (is_disturbed(pressure, result))
+	if (is_disturbed(pressure, &row, result))
 		kunit_skip(test, "others freed a page in between");
 	KUNIT_EXPECT_EQ(test, pressure->spbs->room_from - from, 2 * TRIES + 1);
 	KUNIT_EXPECT_EQ(test, spb_grown(pressure, SPB_MADE_NO_ROOM), 2);
