@@ -414,21 +414,27 @@ case_hold_tells_of_smaller_pieces() {
 
 managed_pages() { awk '$1 == "managed" { sum += $2 } END { print sum }' /proc/zoneinfo; }
 
+# Superpageblocks may refuse the large ones before that.
+hold_all_but_a_tenth() {
+	while knob hold/alloc "set=full type=unmovable order=6 count=16"; do :; done
+	while knob hold/alloc "set=rest type=unmovable order=0 count=1024"; do :; done
+}
+
 # What a node keeps differs by zone: a tenth at least, or a little above its watermarks.
 case_holds_leave_a_tenth() {
 	tenth=$(($(managed_pages) / 10))
-	while knob hold/alloc "set=full type=unmovable order=6 count=16"; do :; done
+	hold_all_but_a_tenth
 	check "ended with $knob_errno" [ "$knob_errno" = ENOMEM ] &&
 		check "free $(free_pages), a tenth is $tenth" [ "$(free_pages)" -ge $((tenth - noise - $(kept_back))) ] &&
 		check "not much more" [ "$(free_pages)" -le $((tenth + tenth / 2 + 1024)) ] &&
-		ok_knob hold/alloc "set=more type=unmovable order=6 count=16 force=1" &&
+		ok_knob hold/alloc "set=more type=unmovable order=0 count=1024 force=1" &&
 		wants ENOMEM hold/alloc "set=m type=movable order=0 count=1024" &&
 		ok_knob hold/alloc "set=m type=movable order=0 count=1024 force=1"
 }
 
 case_fragment_leaves_a_tenth() {
-	while knob hold/alloc "set=full type=unmovable order=6 count=16"; do :; done
-	ok_knob hold/alloc "set=more type=unmovable order=6 count=$((16 + ($(kept_back) >> 6))) force=1" || return 1
+	hold_all_but_a_tenth
+	ok_knob hold/alloc "set=more type=unmovable order=0 count=$((1024 + $(kept_back))) force=1" || return 1
 	fragment_held=$(sets_listed)
 	wants ENOMEM fragment/run "order=6 index=1000 unmovable=50 seed=1" &&
 		check "the log says why" eval 'last_line | grep -q "keep a tenth of it free; force=1 goes down"' &&

@@ -14,6 +14,7 @@
 #   knob FILE LINE              write a knob; $knob_errno says what came back
 #   fact FILE NAME              the value of one "name value" line
 #   pass, fail, skip DESC       one KTAP line each; finish exits with the truth
+#   finish_one STATUS           that of a script that is one test
 #   dice N, type_of N           choices by chance, from $random on
 #   meminfo NAME, used_permille how full memory is
 #   kept_back                   what KASAN may have of it, in pages
@@ -398,4 +399,10 @@ finish() {
 	[ "$lib_failed" -eq 0 ] || exit 1
 	[ "$lib_passed" -gt 0 ] || exit 4
 	exit 0
+}
+
+# finish_one STATUS: the same for a script that is one test.
+finish_one() {
+	echo "$((1 - $1)) $1 0" >"${FRAGBED_COUNTS:-/dev/null}"
+	exit "$1"
 }

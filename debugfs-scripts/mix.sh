@@ -22,4 +22,4 @@ python3 "$(dirname "$0")/mix_memory.py" "${FRAGBED_OUT:?}/mix.json" \
 have_feature spb && cat "$FRAGBED_DIR/spb/stats" >"$FRAGBED_OUT/stats" && cat "$FRAGBED_DIR/spb/table" >"$FRAGBED_OUT/table"
 unload_module || status=1
 log_check || status=1
-exit $status
+finish_one $status

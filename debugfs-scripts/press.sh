@@ -26,5 +26,4 @@ python3 "$(dirname "$0")/press_memory.py" "${FRAGBED_OUT:?}/press.json" \
 knob reset 1
 unload_module || status=1
 log_check || status=1
-echo "$((1 - status)) $status 0" >"${FRAGBED_COUNTS:-/dev/null}"
-exit $status
+finish_one $status
