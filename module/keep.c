@@ -113,8 +113,10 @@ static void count_held(struct keeper *k)
 
 static void unplant_all(struct keeper *k)
 {
-	while (fragbed_unplant(&k->planter))
+	while (fragbed_unplant(&k->planter)) {
+		count_held(k);
 		cond_resched();
+	}
 	count_held(k);
 }
 
@@ -206,17 +208,28 @@ void fragbed_keep_stop(void)
 	mutex_unlock(&keep_lock);
 }
 
+/* At low priority it does not run for seconds where many want the CPU. */
+static void hurry_thread(void)
+{
+	if (!mutex_trylock(&keep_lock))
+		return;
+	if (keeper && keeper->task)
+		set_user_nice(keeper->task, 0);
+	mutex_unlock(&keep_lock);
+}
+
 /**
  * fragbed_keep_yield() - memory is short: give everything back
  *
  * Does not wait: the thread sees it within a tick, and stays idle until stopped.
  *
- * Context: any.
+ * Context: process. Only tries keep_lock, whose holder may be the one who reclaims.
  * Return: pages that are not back yet.
  */
 unsigned long fragbed_keep_yield(void)
 {
 	WRITE_ONCE(yielded, true);
+	hurry_thread();
 	return atomic_long_read(&keep_held);
 }
 

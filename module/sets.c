@@ -22,6 +22,7 @@
 
 #include "fragbed.h"
 
+/* Without progress. */
 #define YIELD_TIME (HZ / 2)
 
 static DEFINE_SPINLOCK(sets_lock);
@@ -293,7 +294,7 @@ static unsigned long shrinker_scan(struct shrinker *unused,
 
 /*
  * The threads give back within a tick or two, unless one of them is who ran out of memory.
- * What is not back by then does not count: else nobody would ever be killed.
+ * What is not back in time does not count: else nobody would ever be killed.
  *
  * Return: pages that came back.
  */
@@ -304,8 +305,12 @@ static unsigned long threads_yield(void)
 	unsigned long left = held;
 
 	while (left && time_before(jiffies, end)) {
+		unsigned long last = left;
+
 		schedule_timeout_uninterruptible(1);
 		left = fragbed_churn_yield() + fragbed_keep_yield();
+		if (left < last)
+			end = jiffies + YIELD_TIME;
 	}
 	return held > left ? held - left : 0;
 }
