@@ -45,6 +45,9 @@ static const struct room_row rooms[] = {
 	{ "a claimed block: a page of it will do", "UylLM", GFP_KERNEL, 0, NOFRAG, true, 1, 0 },
 	{ "it was claimed for the other type", "UyLM", GFP_KERNEL | __GFP_RECLAIMABLE, 0, NOFRAG,
 	  true, 0, 1 },
+	{ "last of all, a page of the other type to borrow", "UyM", GFP_KERNEL | __GFP_RECLAIMABLE,
+	  0, NOFRAG, true, 1, 0 },
+	{ "order 3 to borrow", "UyM", GFP_KERNEL | __GFP_RECLAIMABLE, 3, NOFRAG, true, 1, 0 },
 	{ "one that would not move is passed over", "UMMLM", GFP_KERNEL, 0, NOFRAG, true, 0, 1 },
 	{ "order 3", "ULLM", GFP_KERNEL, 3, NOFRAG, true, 0, 1 },
 	{ "a whole block is wanted", "UyLM", GFP_KERNEL, SCENE_PB(0), NOFRAG, true, 1, 1 },
@@ -197,15 +200,17 @@ static void make_room_where_there_is(struct kunit *test)
 
 struct plain_row {
 	const char *name;
+	const char *scene;
 	gfp_t gfp;
 	unsigned int order;
 };
 
 static const struct plain_row plains[] = {
-	{ "plain", GFP_KERNEL, 0 },
-	{ "reclaimable", GFP_KERNEL | __GFP_RECLAIMABLE, 0 },
-	{ "order 3", GFP_KERNEL, 3 },
-	{ "a page that may fail", GFP_KERNEL | __GFP_NORETRY, 0 },
+	{ "plain", "ULLLLM", GFP_KERNEL, 0 },
+	{ "reclaimable", "ULLLLM", GFP_KERNEL | __GFP_RECLAIMABLE, 0 },
+	{ "order 3", "ULLLLM", GFP_KERNEL, 3 },
+	{ "a page that may fail", "ULLLLM", GFP_KERNEL | __GFP_NORETRY, 0 },
+	{ "a page to borrow", "UyyM", GFP_KERNEL | __GFP_RECLAIMABLE, 0 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(plain, plains, name);
@@ -214,7 +219,7 @@ KUNIT_ARRAY_PARAM_DESC(plain, plains, name);
 static void plain_request(struct kunit *test)
 {
 	const struct plain_row *row = test->param_value;
-	struct spb_pressure *pressure = spb_press(test, "ULLLLM");
+	struct spb_pressure *pressure = spb_press(test, row->scene);
 	struct page *page;
 
 	look_at_stage(pressure->stage);

@@ -109,13 +109,14 @@ static bool empty_blocks(struct zone *zone, enum spb_block kind, unsigned int or
 
 /*
  * First movable pages of blocks that have the right label: each is a page for the
- * request. Then a whole movable block.
+ * request. Then a whole movable block. At last pages of the other kind, to borrow.
  */
 static bool make_room_in(struct zone *zone, unsigned int order, int type, gfp_t gfp)
 {
 	if (can_be_served(zone, order, type) ||
 	    empty_blocks(zone, SPB_MIXED, order, type, gfp) ||
-	    empty_blocks(zone, SPB_MOVABLE, order, type, gfp))
+	    empty_blocks(zone, SPB_MOVABLE, order, type, gfp) ||
+	    empty_blocks(zone, SPB_MIXED, order, spb_other_kind(type), gfp))
 		return true;
 	spb_count(zone, SPB_MADE_NO_ROOM);
 	return false;

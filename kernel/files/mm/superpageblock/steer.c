@@ -187,8 +187,7 @@ static struct page *take_smallest(const struct spb_request *request, int list)
 
 static struct page *take_other_kind(const struct spb_request *request)
 {
-	return take_smallest(request, request->type == MIGRATE_UNMOVABLE ?
-				      MIGRATE_RECLAIMABLE : MIGRATE_UNMOVABLE);
+	return take_smallest(request, spb_other_kind(request->type));
 }
 
 static struct page *borrow_movable(const struct spb_request *request)

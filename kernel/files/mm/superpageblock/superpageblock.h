@@ -142,6 +142,12 @@ static inline bool spb_is_tainted(const struct zone *zone, const struct page *pa
 	return spb_movable_list_of(zone, page) == FREE_LIST_TAINTED;
 }
 
+/* Of unmovable and reclaimable, which borrow from each other. */
+static inline int spb_other_kind(int type)
+{
+	return type == MIGRATE_UNMOVABLE ? MIGRATE_RECLAIMABLE : MIGRATE_UNMOVABLE;
+}
+
 /* A bit of a pageblock, beside its label: zone->lock held to change it. */
 static inline bool get_pageblock_foreign(const struct page *page)
 {
