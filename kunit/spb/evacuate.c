@@ -43,11 +43,15 @@ static const struct room_row rooms[] = {
 	{ "a whole block", "ULLM", GFP_KERNEL, 0, NOFRAG, true, 0, 1 },
 	{ "reclaimable: as well", "RLLM", GFP_KERNEL | __GFP_RECLAIMABLE, 0, NOFRAG, true, 0, 1 },
 	{ "a claimed block: a page of it will do", "UylLM", GFP_KERNEL, 0, NOFRAG, true, 1, 0 },
+	{ "reclaimable: a page of its own", "UzlLM", GFP_KERNEL | __GFP_RECLAIMABLE, 0, NOFRAG,
+	  true, 1, 0 },
 	{ "it was claimed for the other type", "UyLM", GFP_KERNEL | __GFP_RECLAIMABLE, 0, NOFRAG,
 	  true, 0, 1 },
-	{ "last of all, a page of the other type to borrow", "UyM", GFP_KERNEL | __GFP_RECLAIMABLE,
-	  0, NOFRAG, true, 1, 0 },
-	{ "order 3 to borrow", "UyM", GFP_KERNEL | __GFP_RECLAIMABLE, 3, NOFRAG, true, 1, 0 },
+	{ "last of all, a page of the other type to borrow", "UzM", GFP_KERNEL, 0, NOFRAG,
+	  true, 1, 0 },
+	{ "reclaimable: of an unmovable one", "UyM", GFP_KERNEL | __GFP_RECLAIMABLE, 0, NOFRAG,
+	  true, 1, 0 },
+	{ "order 3 to borrow", "UzM", GFP_KERNEL, 3, NOFRAG, true, 1, 0 },
 	{ "one that would not move is passed over", "UMMLM", GFP_KERNEL, 0, NOFRAG, true, 0, 1 },
 	{ "order 3", "ULLM", GFP_KERNEL, 3, NOFRAG, true, 0, 1 },
 	{ "a whole block is wanted", "UyLM", GFP_KERNEL, SCENE_PB(0), NOFRAG, true, 1, 1 },
@@ -210,7 +214,7 @@ static const struct plain_row plains[] = {
 	{ "reclaimable", "ULLLLM", GFP_KERNEL | __GFP_RECLAIMABLE, 0 },
 	{ "order 3", "ULLLLM", GFP_KERNEL, 3 },
 	{ "a page that may fail", "ULLLLM", GFP_KERNEL | __GFP_NORETRY, 0 },
-	{ "a page to borrow", "UyyM", GFP_KERNEL | __GFP_RECLAIMABLE, 0 },
+	{ "a page to borrow", "UzzM", GFP_KERNEL, 0 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(plain, plains, name);

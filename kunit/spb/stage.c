@@ -191,7 +191,7 @@ static void draw_block(struct kunit *test, struct spb_stage *stage, unsigned int
 		label_block(stage, pfn, MIGRATE_UNMOVABLE);
 	label_block(stage, pfn, label_of(letter));
 	draw_unmixed(stage, pfn);
-	if (strchr("lLy", letter))
+	if (strchr("lLyz", letter))
 		draw_movable(test, stage, at, block, pages_free(letter));
 	else
 		free_owned(stage, at, block * pageblock_nr_pages, pages_free(letter));
@@ -209,8 +209,9 @@ static void draw_spb(struct kunit *test, struct spb_stage *stage, unsigned int a
 			letter = *drawing++;
 		if (holes == (pages_free(letter) > 0))
 			draw_block(test, stage, at, block, letter);
-		if (holes && letter == 'y')
-			label_block(stage, spb_stage_pfn(stage, at, block), MIGRATE_UNMOVABLE);
+		if (holes && strchr("yz", letter))
+			label_block(stage, spb_stage_pfn(stage, at, block),
+				    letter == 'y' ? MIGRATE_UNMOVABLE : MIGRATE_RECLAIMABLE);
 	}
 }
 

@@ -9,7 +9,7 @@
  *   n        movable block that hosts unmovable pages, with such a hole
  *   l        movable block of pages that really can migrate, with such a hole
  *   L        the same, wholly in use
- *   y        the same as l, but it was relabelled unmovable then: mixed
+ *   y z      the same as l, but relabelled unmovable, reclaimable then: mixed
  *   v        unmovable block, half of it free
  *   x        unmovable while the rest is drawn, free when all is done
  */
