@@ -51,7 +51,7 @@ class Suites:
 
     def boot(self, glob, log, *more):
         lane = lanes.LANES[self.lane]
-        guest = machine.of_lane(lane, self.folder, lane.mem)
+        guest = machine.of_lane(lane, self.folder, lane.suite_mem or lane.mem)
         return boot.boot(guest, [*self.args, f"kunit.filter_glob={glob}", *more],
                          self.path(log), self.limit)
 
