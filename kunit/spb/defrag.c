@@ -627,6 +627,7 @@ static void demand_signal(struct kunit *test)
 	struct spb_moved moved;
 	int ret;
 
+	spb_stop_clock(test);
 	set_thread_flag(TIF_SIGPENDING);
 	ret = spb_defrag(stage->zone, stage->spb[0], &limits, &moved);
 	spb_defrag_some(stage->zone, stage->spb[0]);
