@@ -32,7 +32,7 @@ help:
 	@echo '                   in kernels that tell of mistakes; in a PREEMPT_RT kernel'
 	@echo 'make again [TIMES=100]'
 	@echo '                   the quick tier over and over: is it always green, how long does it take?'
-	@echo 'make suites        only the KUnit suites, in all lanes of UML'
+	@echo 'make suites        only the KUnit suites, in all lanes of UML or in one: LANE=uml-spb'
 	@echo 'make faults        failing allocations, signals, too little memory; with LANE=x86_64'
 	@echo '                   CPUs and memory that come and go'
 	@echo 'make fuzz [WRITES=10000000] [SEED=1] [LANE=fuzz-spb]'
@@ -91,7 +91,7 @@ again:
 	@$(tools)/again.py --times '$(or $(TIMES),100)'
 
 suites:
-	@$(tools)/kunit.sh --group uml
+	@$(tools)/kunit.sh $(if $(LANE),--lane '$(LANE)',--group uml)
 
 faults:
 	@$(tools)/faults.sh $(PARTS)
