@@ -58,9 +58,9 @@ run_test() {
 	fi
 	failed=$((failed + 1))
 	cat "$work/notes"
-	# Of a guest's script, what failed, with the line before it, which says why.
-	grep -B 1 '^not ok' "$log" | sed 's/^/# /'
 	tail -n 20 "$log" | sed 's/^/# /'
+	# Of a guest's script, what failed, with the lines before it, which say why.
+	grep -B 4 '^not ok' "$log" | sed 's/^/# /'
 	printf 'not ok %s %s\n' "$number" "$name"
 }
 
