@@ -10,8 +10,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 # On a slow machine knobs.sh takes over 300 s in QEMU without KVM.
-lane=${LANE:-uml} limit=300
-[ "$lane" = uml ] || limit=900
+lane=${LANE:-uml} limit=900
 if [ -n "${SANITIZE:-}" ]; then
 	limit=1800
 	case $lane in
@@ -28,7 +27,7 @@ parts() {
 	uml) cat <<-'END' ;;
 		1 suites          suites --group uml
 		1 numa-uml-numa   script numa uml-numa
-		2 knobs-uml       script knobs uml
+		2 knobs-uml       script knobs uml --args kmemleak=on
 		2 knobs-uml-spb   script knobs uml-spb -- spb
 		2 soak-uml-spb    script soak uml-spb
 		1 command-uml-spb script command uml-spb

@@ -87,12 +87,6 @@ test_leak_in_guest() {
 		says "unreferenced object" && says "kunit_try_catch"
 }
 
-# All knobs once more, with every allocation that the module makes accounted for.
-test_knobs_leak_nothing() {
-	exits 0 "$TOOLS/guest.sh" --kernel "$built" --out "$work/out" --timeout 400 --args kmemleak=on \
-		"$REPO/debugfs-scripts/knobs.sh" && grep -q 'Kernel memory leak detector initialized' "$work/out/kernel.log"
-}
-
 test_guest_counts() {
 	local counts=$work/counts/harness-guest
 	export FRAGBED_COUNTS_DIR=$work/counts
