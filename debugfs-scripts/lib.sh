@@ -98,12 +98,13 @@ have_feature() { [ "$(fact caps "$1")" = yes ]; }
 
 lib_saved=
 
-# setting PATH VALUE: the value before the first write comes back at the end.
+# setting PATH VALUE: the value before the first write comes back at the end. Of a list
+# to choose from it is the word in brackets.
 setting() {
 	case " $lib_saved " in
 	*" $1 "*) ;;
 	*)
-		lib_old=$(cat "$1") || return 1
+		lib_old=$(sed 's/.*\[\(.*\)\].*/\1/' "$1") || return 1
 		lib_saved="$lib_saved $1"
 		at_exit "echo '$lib_old' >'$1'"
 		;;

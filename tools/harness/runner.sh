@@ -87,6 +87,20 @@ test_leak_in_guest() {
 		says "unreferenced object" && says "kunit_try_catch"
 }
 
+test_settings_come_back() {
+	echo "always [madvise] never" >"$work/choice"
+	echo 60 >"$work/number"
+	cat >"$work/job.sh" <<-END
+		. "$REPO/debugfs-scripts/lib.sh"
+		setting "$work/choice" never
+		setting "$work/choice" always
+		setting "$work/number" 0
+		cat "$work/choice" "$work/number"
+	END
+	exits 0 sh "$work/job.sh" && says always && says 0 &&
+		grep -qx madvise "$work/choice" && grep -qx 60 "$work/number"
+}
+
 test_guest_counts() {
 	local counts=$work/counts/harness-guest
 	export FRAGBED_COUNTS_DIR=$work/counts
