@@ -53,6 +53,5 @@ if [ "$(nproc)" = 1 ]; then
 fi
 log_since_mark | sed -n 's/.*\(fragbed_[a-z]*: .*\)/\1/p' >"$FRAGBED_OUT/rows"
 cat "$FRAGBED_OUT/rows"
-[ ! -r /proc/config.gz ] || zcat /proc/config.gz >"$FRAGBED_OUT/config"
 log_check || status=1
 exit $status

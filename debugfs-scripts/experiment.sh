@@ -35,6 +35,5 @@ status=0
 python3 "$(dirname "$0")/experiment.py" "${FRAGBED_OUT:?}/run.json" --scratch /run/scratch \
 	--load "${FRAGBED_JOB_WORKLOAD:-files}" --seed "${FRAGBED_JOB_SEED:-1}" \
 	--percent "${FRAGBED_JOB_PERCENT:-52}" --rounds "${FRAGBED_JOB_ROUNDS:-1}" || status=1
-[ ! -r /proc/config.gz ] || zcat /proc/config.gz >"$FRAGBED_OUT/config"
 log_check || status=1
 exit $status

@@ -36,17 +36,11 @@ code=0
 "$repo/tools/guest.sh" --lane "$lane" --mem "$mem" --timeout 300 --out "$out" \
 	"$here/scenario.sh" || code=$?
 
-image=$("$repo/tools/build.sh" "$lane" 2>/dev/null) || image=''
-config=${image%"$("$repo/tools/lanes.py" "$lane" image)"}.config
-hash=unknown
-if [ -f "$config" ]; then
-	hash=$(sha256sum "$config" | cut -c1-12)
-fi
 if [ ! -f "$out/raw/meta" ]; then
 	echo "run: the guest left no snapshots, exit code $code"
 	exit "$code"
 fi
 printf 'config_hash %s\nlane %s\nmem %s\nexit_code %s\n' \
-	"$hash" "$lane" "$mem" "$code" >>"$out/raw/meta"
+	"$(sha256sum <"$out/config" | cut -c1-12)" "$lane" "$mem" "$code" >>"$out/raw/meta"
 "$here/report.py" "$out" || code=1
 exit "$code"

@@ -3,7 +3,8 @@
 #
 # build.sh LANE [DIR]: builds the lane's kernel and fragbed.ko and prints the
 # path of the kernel image. The module is next to it in fragbed/. With DIR, both
-# are put there as well: the next build of the lane leaves those alone.
+# are put there as well, and the configuration: the next build of the lane leaves
+# those alone.
 #
 #   FRAGBED_NO_MODULE=1  build only the kernel
 #   LLVM=1  build with clang
@@ -158,6 +159,7 @@ build_modules() {
 hand_out() {
 	mkdir -p "$1"
 	cp "$BUILD/$IMAGE" "$1/linux"
+	cp "$BUILD/.config" "$1/config"
 	[ ! -f "$BUILD/$MODULE_SUBDIR/fragbed.ko" ] || cp "$BUILD/$MODULE_SUBDIR/fragbed.ko" "$1/"
 	[ ! -f "$BUILD/$MODULE_SUBDIR-stock/fragbed.ko" ] ||
 		cp "$BUILD/$MODULE_SUBDIR-stock/fragbed.ko" "$1/fragbed-stock.ko"

@@ -163,7 +163,7 @@ get_kernel() {
 		return
 	fi
 	cp "$3/linux" "$2/" || die "there is no kernel in $3"
-	find "$3" -maxdepth 1 -name 'fragbed*.ko' -exec cp {} "$2/" \;
+	find "$3" -maxdepth 1 \( -name 'fragbed*.ko' -o -name config \) -exec cp {} "$2/" \;
 }
 
 # write_counts NAME PASSED FAILED SKIPPED: what .ci/run adds up.

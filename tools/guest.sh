@@ -16,8 +16,9 @@
 #   FRAGBED_FORCE   1: scripts may take memory down to the watermarks
 #   FRAGBED_JOB_*   as outside
 #
-# The kernel's messages are left in DIR/kernel.log. Exit code: the script's; 3
-# if the guest ended without one (panic, power off), 124 on the time limit.
+# The kernel's messages are left in DIR/kernel.log, its configuration in DIR/config.
+# Exit code: the script's; 3 if the guest ended without one (panic, power off), 124 on
+# the time limit.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -95,6 +96,7 @@ check_path "$out"
 check_path "$REPO"
 make_run_folder
 get_kernel "$lane" "$run" "$kernel"
+[ ! -f "$run/config" ] || cp "$run/config" "$out/config"
 write_job "$@" >"$run/job"
 : >"$run/kernel.log"
 code=0
