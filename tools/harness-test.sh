@@ -6,6 +6,7 @@
 # of tools/harness/*.sh; --quick runs those on which every verdict hangs.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. "$TOOLS/expect.sh"
 . "$TOOLS/harness/runner.sh"
 . "$TOOLS/harness/prepare.sh"
 . "$TOOLS/harness/mutants.sh"
@@ -14,23 +15,6 @@ set -euo pipefail
 . "$TOOLS/harness/qemu.sh"
 . "$TOOLS/harness/matrix.sh"
 . "$TOOLS/harness/others.sh"
-
-# exits WANTED COMMAND...: its exit code is as wanted; its output is in $log.
-exits() {
-	local wanted=$1 rc=0
-	shift
-	"$@" >"$log" 2>&1 </dev/null || rc=$?
-	[ $rc -ne "$wanted" ] || return 0
-	printf '# exit code %s, not %s, from: %s\n' $rc "$wanted" "$*"
-	return 1
-}
-
-# says TEXT: the output has it.
-says() {
-	grep -qF -- "$1" "$log" && return
-	printf '# not said: %s\n' "$1"
-	return 1
-}
 
 # wait_for COMMAND...: until it is true, for a minute or $patience seconds.
 wait_for() {

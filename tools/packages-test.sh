@@ -7,28 +7,13 @@
 # functions test_*.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. "$TOOLS/expect.sh"
 . "$TOOLS/folders.sh"
 . "$TOOLS/export.sh"
 
 REFUSED=6.1.0-99-refused
 
 ### What a test says
-
-# exits WANTED COMMAND...: in the folder; what it says is in $log.
-exits() {
-	local wanted=$1 rc=0
-	shift
-	in_folder "$root" "$@" >>"$log" 2>&1 </dev/null || rc=$?
-	[ $rc -ne "$wanted" ] || return 0
-	printf '# exit code %s, not %s, from: %s\n' $rc "$wanted" "$*"
-	return 1
-}
-
-says() {
-	grep -qF -- "$1" "$log" && return
-	printf '# not said: %s\n' "$1"
-	return 1
-}
 
 # module_is VERSION KERNEL: that version is installed for it, by dkms.
 module_is() {
@@ -215,6 +200,7 @@ choose_folder() {
 run_test() {
 	local name=$1 rc=0 root=$run/test-$release/root
 	local work=$run/work-$release log=$run/work-$release/log
+	local inside=(in_folder "$root")
 	rm -rf "$work"
 	mkdir -p "$work"
 	: >"$log"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# packages.sh [run|check|qemu|report|coverage|dkms|deb|matrix|others]: makes sure that what the other tools call is there.
-# packages.sh [run|check|qemu|report|coverage|dkms|deb|matrix|others]: makes sure that what the other tools call is there.
+# packages.sh [run|check|qemu|report|coverage|dkms|deb|matrix|others]: makes sure that what
+# the other tools call is there.
 # Installs what is missing when it may; otherwise prints the command to type.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
