@@ -424,17 +424,7 @@ static int parse_and_start(char *line)
  */
 int fragbed_churn(char *line)
 {
-	const char *verb = strsep(&line, " \t");
-
-	if (!strcmp(verb, "start"))
-		return parse_and_start(line);
-	if (!strcmp(verb, "stop") && !line) {
-		fragbed_churn_stop();
-		return 0;
-	}
-	pr_warn("%s: %s: must be start KEY=VALUE... or stop alone\n",
-		CHURN_KNOB, verb);
-	return -EINVAL;
+	return fragbed_start_or_stop(CHURN_KNOB, line, parse_and_start, fragbed_churn_stop);
 }
 
 /* Caller holds churn_lock. */

@@ -71,6 +71,8 @@ int fragbed_new_name_check(const char *knob, const struct fragbed_key *key);
 int fragbed_node_check(const char *knob, struct fragbed_key *key);
 int fragbed_cpus_check(const char *knob, const struct fragbed_key *key,
 		       struct cpumask *cpus);
+int fragbed_start_or_stop(const char *knob, char *line, int (*start)(char *line),
+			  void (*stop)(void));
 
 /* pages.c: one chunk at a time, never down to the watermarks */
 

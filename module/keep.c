@@ -383,17 +383,7 @@ static int parse_and_start(char *line)
  */
 int fragbed_keep(char *line)
 {
-	const char *verb = strsep(&line, " \t");
-
-	if (!strcmp(verb, "start"))
-		return parse_and_start(line);
-	if (!strcmp(verb, "stop") && !line) {
-		fragbed_keep_stop();
-		return 0;
-	}
-	pr_warn("%s: %s: must be start KEY=VALUE... or stop alone\n", KEEP_KNOB,
-		verb);
-	return -EINVAL;
+	return fragbed_start_or_stop(KEEP_KNOB, line, parse_and_start, fragbed_keep_stop);
 }
 
 static void show_plan(struct seq_file *m)

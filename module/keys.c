@@ -280,3 +280,28 @@ int fragbed_cpus_check(const char *knob, const struct fragbed_key *key,
 	}
 	return 0;
 }
+
+/**
+ * fragbed_start_or_stop() - a knob that starts and stops something
+ * @knob: name of the knob, for the log
+ * @line: start KEY=VALUE... or stop alone; is cut into pieces
+ * @start: gets what follows start
+ * @stop: fine if nothing runs
+ *
+ * Context: as @start and @stop. No locks.
+ * Return: 0, what @start says, or -EINVAL after one line in the log.
+ */
+int fragbed_start_or_stop(const char *knob, char *line, int (*start)(char *line),
+			  void (*stop)(void))
+{
+	const char *verb = strsep(&line, " \t");
+
+	if (!strcmp(verb, "start"))
+		return start(line);
+	if (!strcmp(verb, "stop") && !line) {
+		stop();
+		return 0;
+	}
+	pr_warn("%s: %s: must be start KEY=VALUE... or stop alone\n", knob, verb);
+	return -EINVAL;
+}
