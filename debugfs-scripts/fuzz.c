@@ -340,10 +340,10 @@ static unsigned int lines_found(void)
 	return nr;
 }
 
-static void tell(unsigned long ticks)
+static void tell(long seconds)
 {
-	printf("# %lu s: %lu writes, %lu unloads and %lu refused, %lu signals",
-	       ticks / (1000000 / TICK_US), all_done(), unloads, refused_unloads, signals);
+	printf("# %ld s: %lu writes, %lu unloads and %lu refused, %lu signals",
+	       seconds, all_done(), unloads, refused_unloads, signals);
 	printf(", %lu places, %u lines kept\n", cover_places(), lines_found());
 	fflush(stdout);
 }
@@ -413,7 +413,7 @@ static void panic_for_hang(const char *who)
 	write_file("/proc/sysrq-trigger", "c");
 }
 
-/* Called once a second; half way there a signal ends what may just be slow. */
+/* Called about once a second; half way there a signal ends what may just be slow. */
 static void look_for_hang(void)
 {
 	static unsigned long before[THREADS_MAX + 1];
@@ -447,29 +447,44 @@ static bool all_idle(void)
 	return true;
 }
 
+static void note_busy(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_writers; i++) {
+		struct knob *knob = __atomic_load_n(&writers[i].knob, __ATOMIC_RELAXED);
+
+		if (knob)
+			knob->busy++;
+	}
+}
+
+static time_t uptime(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
 /* Until all was written, or the kernel complained. */
 static void look_on(void)
 {
-	const unsigned long second = 1000000 / TICK_US;
-	unsigned long ticks = 0;
-	unsigned int i;
+	time_t start = uptime(), told = start, looked = start, now;
 
 	while ((writes_left > 0 || !all_idle()) && !log_has_trouble()) {
 		usleep(TICK_US);
-		ticks++;
-		for (i = 0; i < nr_writers; i++) {
-			struct knob *knob = __atomic_load_n(&writers[i].knob, __ATOMIC_RELAXED);
-
-			if (knob)
-				knob->busy++;
-		}
-		if (ticks % second)
+		note_busy();
+		now = uptime();
+		if (now != looked)
+			look_for_hang();
+		looked = now;
+		if (now < told + TELL_SECONDS)
 			continue;
-		look_for_hang();
-		if (ticks % (TELL_SECONDS * second) == 0)
-			tell(ticks);
+		tell(now - start);
+		told = now;
 	}
-	tell(ticks);
+	tell(uptime() - start);
 }
 
 /* --- start and end --------------------------------------------------------------------- */
