@@ -114,6 +114,7 @@ start_full_tree() {
 }
 
 TREE=$("$TOOLS/prepare.sh")
+take_lock "$(basename "$(dirname "$TREE")")"
 make_run_folder
 work=$run/series
 start_tree
