@@ -35,7 +35,7 @@ help:
 	@echo 'make suites        only the KUnit suites, in all lanes of UML or in one: LANE=uml-spb'
 	@echo 'make faults        failing allocations, signals, too little memory; with LANE=x86_64'
 	@echo '                   CPUs and memory that come and go'
-	@echo 'make fuzz [WRITES=10000000] [SEED=1] [LANE=fuzz-spb]'
+	@echo 'make fuzz [WRITES=10000000] [SEED=1] [LANE=fuzz-kasan]'
 	@echo '                   random lines to all knobs at once, while the module comes and goes'
 	@echo 'make mutants       try wrong kernels on the suites'
 	@echo 'make mutants SHARE=8'

@@ -3,7 +3,7 @@
 #
 # run-fuzz.sh [--writes N] [--seed N] [--lane LANE] [--kernel DIR]
 #
-# fuzz.sh in a guest of the lane (fuzz-spb: two CPUs, KASAN, KCOV), or with the linux and
+# fuzz.sh in a guest of the lane (fuzz-spb: two CPUs, KCOV), or with the linux and
 # the modules in DIR as they are. Leaves in build/fuzz: kernel.log; log, what the kernel
 # said besides its refusals; corpus, lines that came through what no line before them did.
 # Exit: 0 done, 1 failed, 3 the kernel died or something hung, 124 time limit.

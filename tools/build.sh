@@ -54,7 +54,8 @@ fragments() {
 	x86_64-sanitize) more kasan sanitize preempt not-rt ;;
 	x86_64-rt) more rt ;;
 	faults-spb) more kasan faults ;;
-	fuzz-spb) more kasan fuzz ;;
+	fuzz-spb) more fuzz ;;
+	fuzz-kasan) more kasan fuzz ;;
 	gcov-*) more gcov ;;
 	esac
 }

@@ -62,6 +62,7 @@ LANES = {
                            hotplug=True),
     "faults-spb": Lane("faults-spb", "um", "linux"),
     "fuzz-spb": Lane("fuzz-spb", "um", "linux", args="ncpus=2 seccomp=on"),
+    "fuzz-kasan": Lane("fuzz-kasan", "um", "linux", args="ncpus=2 seccomp=on"),
     "gcov-spb": Lane("gcov-spb", "um", "linux"),
     "gcov-x86_64": Lane("gcov-x86_64", "x86_64", BZIMAGE, mem="2G",
                         suite_args="movablecore=512M"),
