@@ -779,6 +779,21 @@ static void run_adopts_foreign(struct kunit *test)
 	spb_stage_expect_true(test, stage->zone, "adopted");
 }
 
+/* Not while somebody has isolated it to empty it: that would be over without their knowing. */
+static void run_leaves_isolated(struct kunit *test)
+{
+	static const char *const scene = "nmlU";
+	struct spb_stage *stage = spb_stage(test, &scene, 1);
+	struct page *page = pfn_to_page(spb_stage_pfn(stage, 0, 0));
+
+	KUNIT_ASSERT_TRUE(test, reach_isolate_pageblock(stage->zone, page, true));
+	spb_stop_clock(test);
+	spb_defrag_some(stage->zone, stage->spb[0]);
+	KUNIT_EXPECT_TRUE(test, reach_isolate_pageblock(stage->zone, page, false));
+	KUNIT_EXPECT_EQ(test, reach_pageblock_type(page), MOV);
+	spb_stage_expect_true(test, stage->zone, "no longer isolated");
+}
+
 /* While it is worked on the last content that cannot move goes: it is left alone. */
 static struct page *untainting_target(struct zone *zone, unsigned int order, bool from_tainted)
 {
@@ -1006,6 +1021,7 @@ static struct kunit_case spb_defrag_cases[] = {
 	KUNIT_CASE(run_out_of_time),
 	KUNIT_CASE(run_goes_on_later),
 	KUNIT_CASE(run_adopts_foreign),
+	KUNIT_CASE(run_leaves_isolated),
 	KUNIT_CASE(run_becomes_clean),
 	KUNIT_CASE(rest_lasts),
 	KUNIT_CASE(rest_ends_with_category),

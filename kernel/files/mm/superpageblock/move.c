@@ -187,12 +187,12 @@ static bool has_lru_pages(struct page *page)
 /*
  * Nothing is left that moves: whoever looks next need not look again. If it was taken
  * for movable, all it holds is foreign, and what is free in it is better used for more
- * of that.
+ * of that; but not while somebody has isolated it, which a new label would end.
  */
 static void note_nothing_left(const struct spb_mover *mover, struct page *page)
 {
 	guard(spinlock_irq)(&mover->zone->lock);
-	if (get_pageblock_foreign(page) && spb_block_label(page) == MIGRATE_MOVABLE)
+	if (get_pageblock_foreign(page) && get_pageblock_migratetype(page) == MIGRATE_MOVABLE)
 		spb_relabel_block(mover->zone, page, MIGRATE_UNMOVABLE);
 	__spb_mixed(page, false);
 }
