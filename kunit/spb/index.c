@@ -5,7 +5,9 @@
  */
 #include <kunit/test.h>
 #include <linux/gfp.h>
+#include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/page-isolation.h>
 
 #include "../../../internal.h"
 #include "stage.h"
@@ -172,6 +174,38 @@ static void index_change(struct kunit *test)
 	expect_info(test, stage, &row->then, row->name);
 }
 
+static void end_isolation(struct spb_stage *stage, unsigned int block)
+{
+	unsigned long pfn = spb_stage_pfn(stage, 0, block);
+
+	undo_isolate_page_range(pfn, pfn + pageblock_nr_pages);
+}
+
+/* One at a time, ..ii -> ...i -> ...., also where two are one free page. */
+static void index_isolation_ends(struct kunit *test)
+{
+	static const char *const drawing = "M";
+	struct spb_stage *stage = spb_stage(test, &drawing, 1);
+	struct page *first = pfn_to_page(spb_stage_pfn(stage, 0, 0));
+	struct page *last = pfn_to_page(spb_stage_pfn(stage, 0, 3));
+	unsigned int block;
+
+	for (block = 0; block < 4; block++) {
+		struct page *page = pfn_to_page(spb_stage_pfn(stage, 0, block));
+
+		if (block >= 2)
+			reach_isolate_pageblock(stage->zone, page, true);
+		spb_stage_free_block(stage, 0, block);
+	}
+	end_isolation(stage, 2);
+	KUNIT_EXPECT_EQ(test, reach_pageblock_type(last), MIGRATE_ISOLATE);
+	KUNIT_EXPECT_PTR_EQ(test, spb_buddy_of_block(page_to_pfn(last)), last);
+	spb_stage_expect_true(test, stage->zone, "one is left");
+	end_isolation(stage, 3);
+	KUNIT_EXPECT_PTR_EQ(test, spb_buddy_of_block(page_to_pfn(last)), first);
+	spb_stage_expect_true(test, stage->zone, "none is left");
+}
+
 /* When nothing is left that cannot move, no label may invite it back. */
 static void index_labels_after_untaint(struct kunit *test)
 {
@@ -329,6 +363,7 @@ static struct kunit_case spb_index_cases[] = {
 	KUNIT_CASE(index_at_rest),
 	KUNIT_CASE_PARAM(index_state, state_gen_params),
 	KUNIT_CASE_PARAM(index_change, change_gen_params),
+	KUNIT_CASE(index_isolation_ends),
 	KUNIT_CASE(index_labels_after_untaint),
 	KUNIT_CASE(index_cma_after_untaint),
 	KUNIT_CASE(index_unreserve),
