@@ -54,7 +54,6 @@ parts() {
 		2 knobs-sanitize     script knobs sanitize
 		2 command-sanitize   script command sanitize
 		2 defrag_cycle-sanitize script defrag_cycle sanitize
-		2 atomic-sanitize    script atomic sanitize --args log_buf_len=4M
 		2 quick-sanitize-numa script quick sanitize-numa
 	END
 	x86_64-sanitize | x86_64-rt)
