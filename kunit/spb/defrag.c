@@ -432,6 +432,24 @@ static void run_targets(struct kunit *test)
 			events_of(stage, SPB_TO_BLOCK) - blocks, 2 * (BLOCK - HOLE));
 }
 
+/* Compaction's hints say where it found nothing; a run neither follows nor leaves any. */
+static void run_past_hints(struct kunit *test)
+{
+	static const char *const scene = "UMllM";
+	struct spb_stage *stage = spb_stage(test, &scene, 1);
+	struct page *stuck = pfn_to_page(spb_stage_pfn(stage, 0, 1));
+	struct page *hinted = pfn_to_page(spb_stage_pfn(stage, 0, 2));
+	unsigned long moved = events_of(stage, SPB_MOVED);
+
+	clear_pageblock_skip(stuck);
+	set_pageblock_skip(hinted);
+	spb_stop_clock(test);
+	spb_defrag_some(stage->zone, stage->spb[0]);
+	clear_pageblock_skip(hinted);
+	KUNIT_EXPECT_EQ(test, events_of(stage, SPB_MOVED) - moved, 2 * (BLOCK - HOLE));
+	KUNIT_EXPECT_FALSE(test, get_pageblock_skip(stuck));
+}
+
 /* Each look at the clock takes a second. */
 static unsigned long slow_now(void)
 {
@@ -1018,6 +1036,7 @@ static struct kunit_case spb_defrag_cases[] = {
 	KUNIT_CASE(zone_begins_in_block),
 	KUNIT_CASE_PARAM(run, run_gen_params),
 	KUNIT_CASE(run_targets),
+	KUNIT_CASE(run_past_hints),
 	KUNIT_CASE(run_out_of_time),
 	KUNIT_CASE(run_goes_on_later),
 	KUNIT_CASE(run_adopts_foreign),
