@@ -804,8 +804,8 @@ static void run_leaves_isolated(struct kunit *test)
 	struct spb_stage *stage = spb_stage(test, &scene, 1);
 	struct page *page = pfn_to_page(spb_stage_pfn(stage, 0, 0));
 
-	KUNIT_ASSERT_TRUE(test, reach_isolate_pageblock(stage->zone, page, true));
 	spb_stop_clock(test);
+	KUNIT_ASSERT_TRUE(test, reach_isolate_pageblock(stage->zone, page, true));
 	spb_defrag_some(stage->zone, stage->spb[0]);
 	KUNIT_EXPECT_TRUE(test, reach_isolate_pageblock(stage->zone, page, false));
 	KUNIT_EXPECT_EQ(test, reach_pageblock_type(page), MOV);
