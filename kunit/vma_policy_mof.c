@@ -372,6 +372,8 @@ static void mof_refused(struct kunit *test)
 		KUNIT_EXPECT_NULL(test, vma->vm_policy);
 		return;
 	}
+	KUNIT_ASSERT_NOT_NULL(test, current->mempolicy);
+	KUNIT_ASSERT_NOT_NULL(test, vma->vm_policy);
 	KUNIT_EXPECT_TRUE(test, current->mempolicy->flags & MPOL_F_MOF);
 	KUNIT_EXPECT_TRUE(test, vma->vm_policy->flags & MPOL_F_MOF);
 }
