@@ -13,6 +13,7 @@
 #include <linux/module.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
+#include <trace/events/superpageblock.h>
 
 #include "../../../internal.h"
 #include "../../../superpageblock/defrag.h"
@@ -607,10 +608,18 @@ static void demand(struct kunit *test)
 	const struct demand_row *row = test->param_value;
 	struct spb_stage *stage = spb_stage(test, &row->scene, 1);
 	const struct spb_limits limits = spb_limits_soon(ULONG_MAX);
+	unsigned long began = events_of(stage, SPB_RUN), pages = events_of(stage, SPB_MOVED);
+	unsigned long ended = events_of(stage, SPB_ENDED + row->stop);
 	struct spb_moved moved;
 
 	KUNIT_EXPECT_EQ(test, spb_defrag(stage->zone, stage->spb[0], &limits, &moved), row->ret);
 	KUNIT_EXPECT_EQ_MSG(test, moved.pages, row->blocks * (BLOCK - HOLE), "%s", row->name);
+	KUNIT_EXPECT_EQ_MSG(test, events_of(stage, SPB_RUN) - began, !row->ret,
+			    "%s: counted", row->name);
+	KUNIT_EXPECT_EQ_MSG(test, events_of(stage, SPB_ENDED + row->stop) - ended, !row->ret,
+			    "%s: counted by how it ended", row->name);
+	KUNIT_EXPECT_EQ_MSG(test, events_of(stage, SPB_MOVED) - pages, moved.pages,
+			    "%s: pages counted", row->name);
 	KUNIT_EXPECT_EQ_MSG(test, moved.fixed, row->fixed * BLOCK, "%s: fixed", row->name);
 	KUNIT_EXPECT_EQ(test, moved.pinned + moved.busy + moved.no_target, 0);
 	if (!row->ret)
@@ -676,7 +685,7 @@ static void demand_of_none(struct kunit *test)
 /* Somebody holds a reference: the rest of the block is moved, and it is told. */
 static void demand_pinned(struct kunit *test)
 {
-	static const char *const scene = "UlyU";
+	static const char *const scene = "UlyyU";
 	struct spb_stage *stage = spb_stage(test, &scene, 1);
 	const struct spb_limits limits = spb_limits_soon(ULONG_MAX);
 	struct spb_moved moved;
@@ -685,10 +694,13 @@ static void demand_pinned(struct kunit *test)
 	for (i = 0; i < 3; i++)
 		spb_pin(test, pfn_to_page(spb_stage_pfn(stage, 0, 1) + HOLE + 40 * i));
 	spb_pin(test, pfn_to_page(spb_stage_pfn(stage, 0, 2) + HOLE));
+	/* The last of its block: it is not back on the LRU when the block is done. */
+	spb_pin(test, pfn_to_page(spb_stage_pfn(stage, 0, 4) - 1));
 	KUNIT_EXPECT_EQ(test, spb_defrag(stage->zone, stage->spb[0], &limits, &moved), 0);
-	KUNIT_EXPECT_EQ(test, moved.pinned, 4);
-	KUNIT_EXPECT_EQ(test, moved.pages, 2 * (BLOCK - HOLE) - 4);
+	KUNIT_EXPECT_EQ(test, moved.pinned, 5);
+	KUNIT_EXPECT_EQ(test, moved.pages, 3 * (BLOCK - HOLE) - 5);
 	KUNIT_EXPECT_TRUE(test, test_bit(2, spb_stage_spb(stage, 0)->map[SPB_MIXED]));
+	KUNIT_EXPECT_TRUE(test, test_bit(3, spb_stage_spb(stage, 0)->map[SPB_MIXED]));
 	KUNIT_EXPECT_EQ(test, moved.busy + moved.no_target, 0);
 	KUNIT_EXPECT_EQ(test, moved.stop, SPB_STOP_STUCK);
 }
@@ -714,6 +726,22 @@ static void demand_busy(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, moved.pages, BLOCK - HOLE - 1);
 	KUNIT_EXPECT_EQ(test, moved.pinned + moved.no_target, 0);
 	KUNIT_EXPECT_EQ(test, moved.stop, SPB_STOP_STUCK);
+}
+
+/* What is on its way to the LRU is not there yet: it is brought there before all else. */
+static void demand_batched(struct kunit *test)
+{
+	static const char *const scene = "lU";
+	struct spb_stage *stage = spb_stage(test, &scene, 1);
+	struct folio *folio = page_folio(pfn_to_page(spb_stage_pfn(stage, 0, 0) + HOLE));
+	const struct spb_limits limits = spb_limits_soon(ULONG_MAX);
+	struct spb_moved moved;
+
+	KUNIT_ASSERT_TRUE(test, folio_isolate_lru(folio));
+	folio_putback_lru(folio);
+	KUNIT_EXPECT_EQ(test, spb_defrag(stage->zone, stage->spb[0], &limits, &moved), 0);
+	KUNIT_EXPECT_EQ(test, moved.pages, BLOCK - HOLE);
+	KUNIT_EXPECT_EQ(test, moved.stop, SPB_STOP_EMPTY);
 }
 
 static void demand_no_target(struct kunit *test)
@@ -906,6 +934,115 @@ static void target(struct kunit *test)
 	spb_stage_expect_true(test, stage->zone, row->name);
 }
 
+static void defrag_in_background(struct spb_stage *stage)
+{
+	spb_defrag_some(stage->zone, stage->spb[0]);
+}
+
+static void defrag_on_demand(struct spb_stage *stage)
+{
+	const struct spb_limits limits = spb_limits_soon(ULONG_MAX);
+	struct spb_moved moved;
+
+	spb_defrag(stage->zone, stage->spb[0], &limits, &moved);
+}
+
+static void evacuate_on_demand(struct spb_stage *stage)
+{
+	const struct spb_limits limits = spb_limits_soon(ULONG_MAX);
+	struct spb_moved moved;
+
+	spb_evacuate(stage->zone, stage->spb[0], &limits, &moved);
+}
+
+static void make_room_in_block(struct spb_stage *stage)
+{
+	spb_empty_block(stage->zone, stage->spb[0], 1, GFP_KERNEL);
+}
+
+enum mover_event { BY_DEFRAG, BY_EVACUATE, BY_MAKE_ROOM, NR_MOVER_EVENTS };
+
+struct mover_row {
+	const char *name;
+	const char *scene;
+	void (*move)(struct spb_stage *stage);
+	bool from_tainted;
+	enum mover_event event;
+};
+
+static const struct mover_row movers[] = {
+	{ "in the background", "UlM", defrag_in_background, true, BY_DEFRAG },
+	{ "on demand", "UlM", defrag_on_demand, true, BY_DEFRAG },
+	{ "by a request that needs a block", "UlM", make_room_in_block, true, BY_MAKE_ROOM },
+	{ "evacuation", "l.", evacuate_on_demand, false, BY_EVACUATE },
+};
+
+KUNIT_ARRAY_PARAM_DESC(mover, movers, name);
+
+static int asked_as[2];
+
+static struct page *noting_target(struct zone *zone, unsigned int order, bool from_tainted)
+{
+	asked_as[from_tainted]++;
+	return NULL;
+}
+
+/* Who moves says whether that is out of a tainted one. */
+static void target_of_mover(struct kunit *test)
+{
+	const struct mover_row *row = test->param_value;
+	struct spb_stage *stage = spb_stage(test, &row->scene, 1);
+
+	spb_stop_clock(test);
+	memset(asked_as, 0, sizeof(asked_as));
+	kunit_activate_static_stub(test, spb_alloc_target, noting_target);
+	row->move(stage);
+	KUNIT_EXPECT_GT_MSG(test, asked_as[row->from_tainted], 0, "%s", row->name);
+	KUNIT_EXPECT_EQ_MSG(test, asked_as[!row->from_tainted], 0, "%s", row->name);
+}
+
+struct traced {
+	int times;
+	unsigned int spb;
+	unsigned long pages;
+};
+
+static void note_traced(void *data, struct zone *zone, unsigned int spb, unsigned long pages,
+			unsigned int stop)
+{
+	struct traced *traced = data;
+
+	traced->times++;
+	traced->spb = spb;
+	traced->pages = pages;
+}
+
+/* Each leaves one event, of its own kind. */
+static void mover_is_traced(struct kunit *test)
+{
+	const struct mover_row *row = test->param_value;
+	struct spb_stage *stage = spb_stage(test, &row->scene, 1);
+	struct traced traced[NR_MOVER_EVENTS] = { };
+	int i;
+
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
+		kunit_skip(test, "no CONFIG_TRACEPOINTS");
+	spb_stop_clock(test);
+	register_trace_spb_defrag(note_traced, &traced[BY_DEFRAG]);
+	register_trace_spb_evacuate(note_traced, &traced[BY_EVACUATE]);
+	register_trace_spb_make_room(note_traced, &traced[BY_MAKE_ROOM]);
+	row->move(stage);
+	unregister_trace_spb_defrag(note_traced, &traced[BY_DEFRAG]);
+	unregister_trace_spb_evacuate(note_traced, &traced[BY_EVACUATE]);
+	unregister_trace_spb_make_room(note_traced, &traced[BY_MAKE_ROOM]);
+	tracepoint_synchronize_unregister();
+	for (i = 0; i < NR_MOVER_EVENTS; i++)
+		KUNIT_EXPECT_EQ_MSG(test, traced[i].times, i == row->event, "%s: event %d",
+				    row->name, i);
+	KUNIT_EXPECT_EQ_MSG(test, traced[row->event].spb, stage->spb[0], "%s", row->name);
+	KUNIT_EXPECT_EQ_MSG(test, traced[row->event].pages, BLOCK - HOLE, "%s", row->name);
+}
+
 /* --- What compaction leaves alone ------------------------------------------- */
 
 struct compaction_row {
@@ -1053,9 +1190,12 @@ static struct kunit_case spb_defrag_cases[] = {
 	KUNIT_CASE(demand_of_none),
 	KUNIT_CASE(demand_pinned),
 	KUNIT_CASE(demand_busy),
+	KUNIT_CASE(demand_batched),
 	KUNIT_CASE(demand_no_target),
 	KUNIT_CASE(demand_racing),
 	KUNIT_CASE_PARAM(target, target_gen_params),
+	KUNIT_CASE_PARAM(target_of_mover, mover_gen_params),
+	KUNIT_CASE_PARAM(mover_is_traced, mover_gen_params),
 	KUNIT_CASE_PARAM(compaction, compaction_gen_params),
 	KUNIT_CASE(compaction_asks),
 	KUNIT_CASE(compaction_asks_no),

@@ -356,6 +356,10 @@ static void index_at_rest(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, zone->spb);
 	KUNIT_EXPECT_GE_MSG(test, zone->spb->index.nr, 16, "a zone with many superpageblocks");
+	KUNIT_EXPECT_PTR_EQ(test, spb_of(zone, pfn_to_page(zone->zone_start_pfn)),
+			    &zone->spb->spb[0]);
+	KUNIT_EXPECT_PTR_EQ(test, spb_of(zone, pfn_to_page(zone_end_pfn(zone) - 1)),
+			    &zone->spb->spb[zone->spb->index.nr - 1]);
 	spb_stage_expect_true(test, zone, "at rest");
 }
 

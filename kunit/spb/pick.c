@@ -330,6 +330,29 @@ static void pick_as_the_model(struct kunit *test)
 	}
 }
 
+/* With all SPBs in all buckets no word is left over, and none behind them was used. */
+static void pick_index_fits(struct kunit *test)
+{
+	unsigned int nr = *(const unsigned int *)test->param_value;
+	struct spb_index *index = kunit_kzalloc(test, sizeof(*index), GFP_KERNEL);
+	size_t i, unused = 0, size = spb_index_words(nr);
+	unsigned long *words;
+	unsigned int spb;
+	int bucket;
+
+	words = kunit_kcalloc(test, size + 1, sizeof(*words), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, index);
+	KUNIT_ASSERT_NOT_NULL(test, words);
+	spb_index_init(index, nr, words);
+	for (bucket = 0; bucket < NR_SPB_BUCKETS; bucket++)
+		for (spb = 0; spb < nr; spb++)
+			spb_index_move(index, spb, SPB_BUCKET_NONE, bucket);
+	for (i = 0; i < size; i++)
+		unused += !words[i];
+	KUNIT_EXPECT_EQ(test, unused, 0);
+	KUNIT_EXPECT_EQ(test, words[size], 0);
+}
+
 static void pick_walks_a_bucket(struct kunit *test)
 {
 	static const unsigned int members[] = { 0, 63, 64, 4095, 4096, 9999 };
@@ -411,6 +434,7 @@ static struct kunit_case spb_pick_cases[] = {
 	KUNIT_CASE_PARAM(pick_category, category_gen_params),
 	KUNIT_CASE(pick_reserve),
 	KUNIT_CASE_PARAM(pick_as_the_model, size_gen_params),
+	KUNIT_CASE_PARAM(pick_index_fits, size_gen_params),
 	KUNIT_CASE(pick_walks_a_bucket),
 	KUNIT_CASE(pick_cost),
 	{ }

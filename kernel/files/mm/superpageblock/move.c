@@ -414,7 +414,6 @@ static void count_left(const struct spb_mover *mover)
 	unsigned int block;
 
 	lru_add_drain_all();
-	spb_drain(mover->zone);
 	for (block = 0; block < SPB_BLOCKS; block++) {
 		struct page *page = block_page(mover, block);
 
