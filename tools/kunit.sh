@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# kunit.sh [--lane LANE | --group GROUP] [--limit S] [--out DIR] [--kernel DIR] [GLOB]
+# kunit.sh [--lane LANE | --group GROUP] [--limit S] [--out DIR]
+#          [--kernel DIR | --kernels DIR] [GLOB]
 #
-# Builds the lane's kernel, or takes the linux in DIR as it is, and runs the
-# suites that GLOB names (SUITE[.CASE], default fragbed_*). --group takes all lanes
-# of a group: uml, sanitize, ...
+# Builds the lane's kernel, or takes the linux in DIR as it is (with --kernels in
+# DIR/BUILD, the name of the lane's build), and runs the suites that GLOB names
+# (SUITE[.CASE], default fragbed_*). --group takes all lanes of a group: uml, sanitize, ...
 #
 # Exit codes: 0 all passed, 1 failed, 3 crashed or cut short, 4 all skipped,
 # 5 no test ran, 124 time limit. --group fails, too, if a case ran in none
@@ -16,9 +17,9 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-lanes=("${LANE:-uml}") limit=120 glob='' results=$OUT/kunit kernel=''
+lanes=("${LANE:-uml}") limit=120 glob='' results=$OUT/kunit kernel='' kernels=''
 
-usage() { die "usage: kunit.sh [--lane LANE | --group GROUP] [--limit S] [--out DIR] [GLOB]"; }
+usage() { die "usage: kunit.sh [--lane LANE | --group GROUP] [--limit S] [--out DIR] [--kernel DIR | --kernels DIR] [GLOB]"; }
 
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -31,6 +32,7 @@ while [ $# -gt 0 ]; do
 	--limit) limit=${2:?} && shift 2 ;;
 	--out) results=${2:?} && shift 2 ;;
 	--kernel) kernel=${2:?} && shift 2 ;;
+	--kernels) kernels=${2:?} && shift 2 ;;
 	-*) usage ;;
 	*)
 		[ -z "$glob" ] || usage
@@ -42,7 +44,8 @@ done
 run_lane() {
 	local lane=$1 tree=$2 cases=${glob:-fragbed_*}
 	mkdir -p "$run/$lane"
-	FRAGBED_NO_MODULE=1 get_kernel "$lane" "$run/$lane" "$kernel"
+	FRAGBED_NO_MODULE=1 get_kernel "$lane" "$run/$lane" \
+		"${kernel:-${kernels:+$kernels/$(lane_field "$lane" build)}}"
 	say "$lane: running $cases"
 	run_stoppable "$TOOLS/suites.py" run --tree "$tree" --lane "$lane" --folder "$run/$lane" \
 		--out "$run/$lane/out" --limit "$limit" --counts "$run/$lane/out/counts" "$cases"

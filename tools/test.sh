@@ -70,7 +70,7 @@ parts() {
 	esac
 }
 
-suites() { "$TOOLS/kunit.sh" --limit "$limit" "$@"; }
+suites() { "$TOOLS/kunit.sh" --limit "$limit" --kernels "$run" "$@"; }
 harness() { "$TOOLS/harness-test.sh" "$@"; }
 scenario() { "$TOOLS/run.sh" "$@"; }
 

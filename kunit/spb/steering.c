@@ -9,6 +9,7 @@
 #include <kunit/test.h>
 #include <linux/gfp.h>
 #include <linux/module.h>
+#include <trace/events/superpageblock.h>
 
 #include "../../../internal.h"
 #include "stage.h"
@@ -185,6 +186,61 @@ static void steer(struct kunit *test)
 	}
 	expect_events(test, row, &request);
 	spb_stage_expect_true(test, stage->zone, row->name);
+}
+
+struct traced {
+	int taints;
+	unsigned int order;
+	int type;
+	unsigned int spb;
+	unsigned int category;
+};
+
+static void note_taint(void *data, struct page *page, unsigned int order, int type)
+{
+	struct traced *traced = data;
+
+	traced->taints++;
+	traced->order = order;
+	traced->type = type;
+}
+
+static void note_tainted(void *data, struct zone *zone, unsigned int spb, unsigned int category)
+{
+	struct traced *traced = data;
+
+	if (category != SPB_TAINTED)
+		return;
+	traced->spb = spb;
+	traced->category = category;
+}
+
+static void need_tracepoints(struct kunit *test)
+{
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
+		kunit_skip(test, "needs CONFIG_TRACEPOINTS");
+}
+
+/* Whose request it was, and which superpageblock that cost. */
+static void taint_is_traced(struct kunit *test)
+{
+	static const char *const scene[] = { "U", "." };
+	struct spb_stage *stage = spb_stage(test, scene, 2);
+	struct stage_request request = { .type = RECL, .order = 3 };
+	struct traced traced = { };
+
+	need_tracepoints(test);
+	register_trace_spb_taint(note_taint, &traced);
+	register_trace_spb_category(note_tainted, &traced);
+	spb_stage_ask(stage, &request);
+	unregister_trace_spb_taint(note_taint, &traced);
+	unregister_trace_spb_category(note_tainted, &traced);
+	tracepoint_synchronize_unregister();
+	KUNIT_EXPECT_EQ(test, traced.taints, 1);
+	KUNIT_EXPECT_EQ(test, traced.order, 3);
+	KUNIT_EXPECT_EQ(test, traced.type, RECL);
+	KUNIT_EXPECT_EQ(test, traced.category, SPB_TAINTED);
+	KUNIT_EXPECT_EQ(test, traced.spb, stage->spb[1]);
 }
 
 /* --- Capture ---------------------------------------------------------------- */
@@ -681,6 +737,26 @@ static void refused(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, !may_taint(test, row), row->refused, "%s", row->name);
 }
 
+static void note_refusal(void *data, struct zone *zone, unsigned int order, gfp_t gfp)
+{
+	int *refusals = data;
+
+	(*refusals)++;
+}
+
+static void refusal_is_traced(struct kunit *test)
+{
+	const struct refusal_row *row = test->param_value;
+	int refusals = 0;
+
+	need_tracepoints(test);
+	register_trace_spb_refuse(note_refusal, &refusals);
+	may_taint(test, row);
+	unregister_trace_spb_refuse(note_refusal, &refusals);
+	tracepoint_synchronize_unregister();
+	KUNIT_EXPECT_EQ_MSG(test, refusals, row->refused, "%s", row->name);
+}
+
 /* Mainline sets the flag for some zones only, and not on every machine. */
 static void flag_in_any_zone(struct kunit *test)
 {
@@ -693,6 +769,7 @@ static void flag_in_any_zone(struct kunit *test)
 
 static struct kunit_case spb_steering_cases[] = {
 	KUNIT_CASE_PARAM(steer, steering_gen_params),
+	KUNIT_CASE(taint_is_traced),
 	KUNIT_CASE_PARAM(capture, capture_gen_params),
 	KUNIT_CASE_PARAM(least_to_move, contig_gen_params),
 	KUNIT_CASE(contig_movable),
@@ -708,6 +785,7 @@ static struct kunit_case spb_steering_cases[] = {
 	KUNIT_CASE_PARAM(pressed_drain, drain_gen_params),
 	KUNIT_CASE_PARAM(cheap_fallback, cheap_gen_params),
 	KUNIT_CASE_PARAM(refused, refusal_gen_params),
+	KUNIT_CASE_PARAM(refusal_is_traced, refusal_gen_params),
 	KUNIT_CASE(flag_in_any_zone),
 	{ }
 };
