@@ -104,10 +104,11 @@ takes_from() {
 # The module takes from the node it is told. Others give memory back meanwhile.
 held_on() { takes_from "$1" || takes_from "$1" || takes_from "$1"; }
 
-# written_from NODE KNOB LINE: by a writer that is bound to the node.
+# written_from NODE KNOB LINE [OPTION]: by a writer that is bound to the node's memory, and
+# as numactl's OPTION says.
 written_from() {
 	# shellcheck disable=SC2016  # for the inner shell
-	numactl --membind="$1" busybox sh -c 'echo "$2" >"$1"' sh "$FRAGBED_DIR/$2" "$3" 2>"$work/refused"
+	numactl --membind="$1" ${4:+"$4"} busybox sh -c 'echo "$2" >"$1"' sh "$FRAGBED_DIR/$2" "$3" 2>"$work/refused"
 }
 
 # Movable pages of node 0 cannot be had from there, and nothing stays behind.
@@ -117,8 +118,9 @@ refused_from() {
 	! grep -v '^#' "$FRAGBED_DIR/hold/sets"
 }
 
+# fragments_from [OPTION]
 fragments_from() {
-	written_from 0 fragment/run "$fragment_line" || { cat "$work/refused"; return 1; }
+	written_from 0 fragment/run "$fragment_line" "$@" || { cat "$work/refused"; return 1; }
 	fragment_kept=$(fact fragment/result kept_movable)
 	must_knob fragment/free 1
 	[ "$fragment_kept" -gt 100 ]
@@ -227,7 +229,8 @@ done
 fragment_line="order=4 index=300 unmovable=0 seed=1 node=0"
 movable_line="set=numa type=movable order=0 count=8 node=0"
 expect "fragment: not by a writer bound to another node" refused_from $last fragment/run "$fragment_line"
-expect "fragment: by one that is bound to the node" fragments_from
+expect "fragment: by one that is bound to the node" fragments_from --physcpubind=0
+expect "fragment: and that runs on another node" fragments_from --physcpubind=1
 expect "hold: no movable pages for a writer bound to another node" refused_from $last hold/alloc "$movable_line"
 for node in $(seq 0 $last); do
 	expect "a bound process gets its heap on node $node" bound_to "$node"
@@ -253,4 +256,4 @@ done
 expect "mof: what is refused changes nothing" mof_keeps
 expect "unload" unload_module
 expect "log is clean" log_check
-finish $((39 + 3 * last + (last > 1)))
+finish $((40 + 3 * last + (last > 1)))

@@ -64,7 +64,22 @@ static void keep_unmovable(struct fragbed_planter *planter, struct page *chunk)
 	keep_raw(planter, chunk + keep);
 }
 
-/* For a movable page out of the zone of @page, not out of a higher one. */
+/* Whether a request for zones up to @top would look in a higher one of the node first. */
+static bool is_below(const struct page *page, enum zone_type top)
+{
+	const struct zone *zones = page_pgdat(page)->node_zones;
+	int i;
+
+	for (i = page_zonenum(page) + 1; i <= top; i++)
+		if (populated_zone(&zones[i]))
+			return true;
+	return false;
+}
+
+/*
+ * For a movable page out of the zone of @page. No lower one is asked for than need be: to
+ * requests for less than the highest zone of all nodes no memory policy applies.
+ */
 static gfp_t gfp_of_zone(const struct page *page)
 {
 	static const gfp_t zones[] = { __GFP_HIGHMEM, 0, __GFP_DMA32, __GFP_DMA };
@@ -72,7 +87,7 @@ static gfp_t gfp_of_zone(const struct page *page)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(zones) - 1; i++) {
-		if (gfp_zone(gfp | zones[i]) == page_zonenum(page))
+		if (!is_below(page, gfp_zone(gfp | zones[i])))
 			break;
 	}
 	return gfp | zones[i];
@@ -82,7 +97,7 @@ static gfp_t gfp_of_zone(const struct page *page)
  * Make @page, which is ours, a shmem page: a freed page goes to the head of
  * this CPU's list of its block's type, and the next movable page is taken from
  * there. Anything may come in between, so look where the page landed: 1 there,
- * 0 elsewhere, -EOPNOTSUPP on another node.
+ * 0 elsewhere, -EOPNOTSUPP on another node because of the writer's policy.
  */
 static int plant_page(struct fragbed_planter *planter, struct page *page)
 {
@@ -102,7 +117,8 @@ static int plant_page(struct fragbed_planter *planter, struct page *page)
 	planter->stats.misses++;
 	if (ret)
 		return 0;
-	ret = fragbed_shmem_node_check(planter->knob, landed, set->nid);
+	if (gfp_zone(gfp) >= ZONE_NORMAL)
+		ret = fragbed_shmem_node_check(planter->knob, landed, set->nid);
 	fragbed_shmem_drop(set->file, set->end, 1);
 	return ret;
 }

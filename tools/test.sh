@@ -15,7 +15,7 @@ if [ -n "${SANITIZE:-}" ]; then
 	limit=1800
 	case $lane in
 	uml) lane=sanitize ;;
-	x86_64) lane=x86_64-sanitize ;;
+	x86_64) lane=x86_64-sanitize limit=5400 ;;
 	*) die "LANE=$lane SANITIZE=$SANITIZE: there is one for uml and for x86_64" ;;
 	esac
 fi
