@@ -36,7 +36,7 @@ parts() {
 	END
 	x86_64) cat <<-'END' ;;
 		1 suites          suites --lane x86_64
-		1 numa-x86_64     script numa x86_64
+		1 numa-x86_64     script numa x86_64 --mem 3G
 		1 balance-x86_64  script balance x86_64
 		1 btrfs-x86_64    script btrfs x86_64 --args page_owner=on
 		1 run             scenario --lane x86_64
