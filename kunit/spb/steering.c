@@ -189,30 +189,31 @@ static void steer(struct kunit *test)
 }
 
 struct traced {
+	const struct spb_stage *stage;
 	int taints;
 	unsigned int order;
 	int type;
-	unsigned int spb;
-	unsigned int category;
+	int became;		/* the second SPB */
 };
 
 static void note_taint(void *data, struct page *page, unsigned int order, int type)
 {
 	struct traced *traced = data;
 
+	if (page_zone(page) != traced->stage->zone)
+		return;
 	traced->taints++;
 	traced->order = order;
 	traced->type = type;
 }
 
-static void note_tainted(void *data, struct zone *zone, unsigned int spb, unsigned int category)
+static void note_category(void *data, struct zone *zone, unsigned int spb,
+			  unsigned int category)
 {
 	struct traced *traced = data;
 
-	if (category != SPB_TAINTED)
-		return;
-	traced->spb = spb;
-	traced->category = category;
+	if (zone == traced->stage->zone && spb == traced->stage->spb[1] && traced->became < 0)
+		traced->became = category;
 }
 
 static void need_tracepoints(struct kunit *test)
@@ -227,20 +228,19 @@ static void taint_is_traced(struct kunit *test)
 	static const char *const scene[] = { "U", "." };
 	struct spb_stage *stage = spb_stage(test, scene, 2);
 	struct stage_request request = { .type = RECL, .order = 3 };
-	struct traced traced = { };
+	struct traced traced = { .stage = stage, .became = -1 };
 
 	need_tracepoints(test);
 	register_trace_spb_taint(note_taint, &traced);
-	register_trace_spb_category(note_tainted, &traced);
+	register_trace_spb_category(note_category, &traced);
 	spb_stage_ask(stage, &request);
 	unregister_trace_spb_taint(note_taint, &traced);
-	unregister_trace_spb_category(note_tainted, &traced);
+	unregister_trace_spb_category(note_category, &traced);
 	tracepoint_synchronize_unregister();
 	KUNIT_EXPECT_EQ(test, traced.taints, 1);
 	KUNIT_EXPECT_EQ(test, traced.order, 3);
 	KUNIT_EXPECT_EQ(test, traced.type, RECL);
-	KUNIT_EXPECT_EQ(test, traced.category, SPB_TAINTED);
-	KUNIT_EXPECT_EQ(test, traced.spb, stage->spb[1]);
+	KUNIT_EXPECT_EQ(test, traced.became, SPB_TAINTED);
 }
 
 /* --- Capture ---------------------------------------------------------------- */
@@ -737,24 +737,28 @@ static void refused(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, !may_taint(test, row), row->refused, "%s", row->name);
 }
 
+struct traced_refusal {
+	const struct refusal_row *row;
+	int times;
+};
+
 static void note_refusal(void *data, struct zone *zone, unsigned int order, gfp_t gfp)
 {
-	int *refusals = data;
+	struct traced_refusal *traced = data;
 
-	(*refusals)++;
+	traced->times += order == traced->row->order && gfp == traced->row->gfp;
 }
 
 static void refusal_is_traced(struct kunit *test)
 {
-	const struct refusal_row *row = test->param_value;
-	int refusals = 0;
+	struct traced_refusal traced = { .row = test->param_value };
 
 	need_tracepoints(test);
-	register_trace_spb_refuse(note_refusal, &refusals);
-	may_taint(test, row);
-	unregister_trace_spb_refuse(note_refusal, &refusals);
+	register_trace_spb_refuse(note_refusal, &traced);
+	may_taint(test, traced.row);
+	unregister_trace_spb_refuse(note_refusal, &traced);
 	tracepoint_synchronize_unregister();
-	KUNIT_EXPECT_EQ_MSG(test, refusals, row->refused, "%s", row->name);
+	KUNIT_EXPECT_EQ_MSG(test, traced.times, traced.row->refused, "%s", traced.row->name);
 }
 
 /* Mainline sets the flag for some zones only, and not on every machine. */
