@@ -186,8 +186,9 @@ static void index_isolation_ends(struct kunit *test)
 {
 	static const char *const drawing = "M";
 	struct spb_stage *stage = spb_stage(test, &drawing, 1);
-	struct page *first = pfn_to_page(spb_stage_pfn(stage, 0, 0));
+	unsigned int merged = min(4U, 1U << (MAX_PAGE_ORDER - pageblock_order));
 	struct page *last = pfn_to_page(spb_stage_pfn(stage, 0, 3));
+	struct page *first = pfn_to_page(spb_stage_pfn(stage, 0, 4 - merged));
 	unsigned int block;
 
 	for (block = 0; block < 4; block++) {
