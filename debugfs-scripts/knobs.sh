@@ -407,7 +407,7 @@ case_hold_enomem_gives_all_back() {
 }
 
 # Nothing of order 6 is left, and what is held cannot move.
-# Of so many that a few which become whole again meanwhile are not enough.
+# So many are asked for that a few which become whole again meanwhile are not enough.
 case_hold_tells_of_smaller_pieces() {
 	ok_knob fragment/run "order=6 index=1000 unmovable=100 seed=1" &&
 		wants ENOMEM hold/alloc "set=p type=unmovable order=6 count=512" &&

@@ -117,6 +117,7 @@ static int plant_page(struct fragbed_planter *planter, struct page *page)
 	planter->stats.misses++;
 	if (ret)
 		return 0;
+	/* For lower zones the policy was not asked: that is a miss like any other. */
 	if (gfp_zone(gfp) >= ZONE_NORMAL)
 		ret = fragbed_shmem_node_check(planter->knob, landed, set->nid);
 	fragbed_shmem_drop(set->file, set->end, 1);

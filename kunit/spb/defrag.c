@@ -1027,8 +1027,7 @@ static void mover_is_traced(struct kunit *test)
 	struct traced traced[NR_MOVER_EVENTS] = { { stage }, { stage }, { stage } };
 	int i;
 
-	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
-		kunit_skip(test, "needs CONFIG_TRACEPOINTS");
+	spb_need_tracepoints(test);
 	spb_stop_clock(test);
 	register_trace_spb_defrag(note_traced, &traced[BY_DEFRAG]);
 	register_trace_spb_evacuate(note_traced, &traced[BY_EVACUATE]);

@@ -88,6 +88,12 @@ static inline struct spb_limits spb_limits_soon(unsigned long pages)
 	return (struct spb_limits) { pages, jiffies + 60 * HZ };
 }
 
+static inline void spb_need_tracepoints(struct kunit *test)
+{
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
+		kunit_skip(test, "needs CONFIG_TRACEPOINTS");
+}
+
 struct spb_stage *spb_stage(struct kunit *test, const char *const *drawings,
 			    unsigned int nr);
 void spb_stage_alone(struct spb_stage *stage, void (*act)(struct spb_stage *stage, void *data),

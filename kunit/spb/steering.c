@@ -216,12 +216,6 @@ static void note_category(void *data, struct zone *zone, unsigned int spb,
 		traced->became = category;
 }
 
-static void need_tracepoints(struct kunit *test)
-{
-	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
-		kunit_skip(test, "needs CONFIG_TRACEPOINTS");
-}
-
 /* Whose request it was, and which superpageblock that cost. */
 static void taint_is_traced(struct kunit *test)
 {
@@ -230,7 +224,7 @@ static void taint_is_traced(struct kunit *test)
 	struct stage_request request = { .type = RECL, .order = 3 };
 	struct traced traced = { .stage = stage, .became = -1 };
 
-	need_tracepoints(test);
+	spb_need_tracepoints(test);
 	register_trace_spb_taint(note_taint, &traced);
 	register_trace_spb_category(note_category, &traced);
 	spb_stage_ask(stage, &request);
@@ -753,7 +747,7 @@ static void refusal_is_traced(struct kunit *test)
 {
 	struct traced_refusal traced = { .row = test->param_value };
 
-	need_tracepoints(test);
+	spb_need_tracepoints(test);
 	register_trace_spb_refuse(note_refusal, &traced);
 	may_taint(test, traced.row);
 	unregister_trace_spb_refuse(note_refusal, &traced);
