@@ -94,5 +94,14 @@ while read -r mapping task range wanted; do
 		row_is_right "$mapping" "$task" "$range" "$wanted"
 	[ "$wanted" != visited ] || expect "... and its pages follow" pages_followed
 done <"$work/rows"
+
+# Each scan goes on where the one before it ended, or less than all would be marked.
+setting $tuning/scan_size_mb 2
+expect "2 MiB a scan: all is visited" row_is_right file balance none visited
+expect "... and its pages follow" pages_followed
+# The task gets its period, 0 so far, from the first scan.
+setting $tuning/scan_delay_ms 0
+expect "no delay: all is visited" row_is_right file balance none visited
+expect "... and its pages follow" pages_followed
 expect "log is clean" log_check
-finish 16
+finish 20

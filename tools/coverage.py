@@ -35,7 +35,7 @@ NO_CHOICE = re.compile(
 # Macros that ask the compiler whether their arguments are constants.
 ASKS_FOR_CONSTANTS = re.compile(
     r"(\b__(?:test_and_)?(?:set|clear|change)_bit|\btest_bit|\b__ffs|\bfind_\w*bit|"
-    r"\bfor_each_(?:set|clear)_bit|\bbitmap_\w+|\bstruct_size|\bmemset)\(")
+    r"\bfor_each_(?:set|clear)_bit|\bbitmap_\w+|\bstruct_size|\bmemset|\bmsecs_to_jiffies)\(")
 
 # What only tests call.
 NOT_COUNTED = {"mm/superpageblock/page_alloc_reach.h"}
@@ -141,8 +141,8 @@ class Reasons:
             self.used.add(key)
         return self.of.get(key)
 
-    def stale(self):
-        return [key for key in self.of if key not in self.used]
+    def stale(self, absent):
+        return [key for key in self.of if key not in self.used and key[0] not in absent]
 
 
 class Unit:
@@ -257,7 +257,8 @@ def main():
     show_table(all_units)
     for unit in all_units:
         show_missed(unit)
-    for function, text in reasons.stale():
+    absent = {unit.name for unit in all_units if unit.verdict() == "absent"}
+    for function, text in reasons.stale(absent):
         print(f"\nstale: {function}() has a reason for what is not missed: {text}")
     if options.json:
         with open(options.json, "w") as file:
