@@ -21,7 +21,7 @@ much=8192
 rows='
 nothing|hold/alloc|set=x type=unmovable order=0 count=30000|EINTR
 nothing|hold/alloc|set=x type=movable order=0 count=30000 stride=2|EINTR
-nothing|hold/alloc|set=x type=reclaimable order=2 count=10000|EINTR
+nothing|hold/alloc|set=x type=reclaimable order=1 count=60000|EINTR
 holds|hold/free|set=all every=2|
 holds|hold/free|set=all|
 nothing|fragment/run|order=3 index=1000 unmovable=50 seed=1|EINTR
