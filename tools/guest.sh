@@ -69,17 +69,12 @@ bring_counts() {
 	cp "$run/counts" "$COUNTS/$counts"
 }
 
-# The guest had done its job, whatever became of the kernel process after that.
-powered_off() {
-	[ "$1" -eq 3 ] && tail -n 2 "$run/kernel.log" | grep -q 'reboot: Power down'
-}
-
 # From how the kernel process ended and what the guest left, the exit code.
 finish() {
 	local code=$1
 	cp "$run/kernel.log" "$out/kernel.log"
 	bring_counts
-	if [ -s "$run/status" ] && { [ "$code" -eq 0 ] || powered_off "$code"; }; then
+	if [ -s "$run/status" ] && [ "$code" -eq 0 ]; then
 		exit "$(cat "$run/status")"
 	fi
 	case $code in
