@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# The subcommands of fragbed. Each reads or writes knobs of the module and shows what they
+# tell; keys go to the kernel as they were typed.
+import argparse
+import json
+import os
+import sys
+
+import fragbed_knobs as knobs
+import fragbed_map
+import fragbed_process
+import fragbed_run
+import fragbed_top
+import report_map
+from report import table
+
+USAGE = """usage: fragbed COMMAND [ARGUMENTS]
+
+  map [--chunk SIZE] [--node N]     what is in each chunk of memory, and what spoils it;
+      [--every SECONDS [--count N]] again and again; kept for 'fragbed report'
+      [--record DIR]
+  top [--every SECONDS]             map, fragmentation, held memory and churn, live
+  hold [KEY=VALUE...]               take memory; without keys: what is held
+  free KEY=VALUE...                 give it back
+  fragment [KEY=VALUE... | free]    fragment a node to a degree, or undo that
+  churn [start KEY=VALUE... | stop] keep allocating and freeing at a rate
+  keep [start KEY=VALUE... | stop]  keep a node at a degree of fragmentation
+  compact [KEY=VALUE...]            compact once; without keys: what the last time did
+  spb [table | stats | check | defrag | evacuate | taint KEY=VALUE...]
+  mof [PID ADDRESS]                 whose memory policy decides about migrate-on-fault
+  caps                              what this kernel can do, and why not
+  reset                             stop what runs, give everything back
+  run [SCENARIO [CHOICE=VALUE...]]  a scenario on this machine; without a name: which
+      [--out DIR]                   there are
+  report DIR                        what 'map --record' or 'run' left, as a report
+
+hold, fragment, churn and keep take '-- COMMAND...': then that runs, and at its end all is
+given back. --json: the same figures for programs. Keys and errors: fragbed(1), README.md.
+"""
+
+# Without keys these show these knobs.
+SHOWN = {
+    "hold": ("hold/sets",),
+    "fragment": ("fragment/result", "fragment/index"),
+    "churn": ("fragment/churn_status",),
+    "keep": ("fragment/keep_status",),
+    "compact": ("compact/last",),
+    "mof": ("mof",),
+    "caps": ("caps",),
+}
+# Of these it is worth knowing how they did while a command ran.
+BACKGROUND = ("churn", "keep")
+SPB_FACTS = ("table", "stats", "check")
+SPB_VERBS = ("defrag", "evacuate", "taint")
+
+
+# --- showing -----------------------------------------------------------------------------
+
+
+def fact_lines(facts):
+    width = max(map(len, facts), default=0)
+    lines = []
+    for name, value in facts.items():
+        values = value if isinstance(value, list) else [value]
+        lines += [f"  {name:<{width}}  {line}".rstrip() for line in values]
+    return lines
+
+
+def columns_of(rows):
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def row_lines(rows):
+    columns = columns_of(rows)
+    return table(columns, [[row.get(name, "-") for name in columns] for row in rows])
+
+
+def knob_lines(knob, told):
+    if not told:
+        return [f"{knob}: nothing"]
+    return [knob] + (row_lines(told) if isinstance(told, list) else fact_lines(told))
+
+
+def show(names, as_json, file=None):
+    """Table and JSON are made from the same object: {knob: what it tells}."""
+    told = {knob: knobs.look(knob) for knob in names}
+    if as_json:
+        print(json.dumps(told, indent=1), file=file)
+    else:
+        print("\n\n".join("\n".join(knob_lines(*item)) for item in told.items()), file=file)
+    return told
+
+
+# --- the commands ------------------------------------------------------------------------
+
+
+def split(argv):
+    """What is for fragbed, and the command to run meanwhile or None."""
+    at = next((index for index, word in enumerate(argv) if word in ("--", "--while")), None)
+    return (argv, None) if at is None else (argv[:at], argv[at + 1:])
+
+
+def words_of(name, argv, least=0):
+    parser = argparse.ArgumentParser(prog=f"fragbed {name}")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("words", nargs="+" if least else "*", metavar="KEY=VALUE")
+    options = parser.parse_intermixed_args(argv)
+    return options.words, options.json
+
+
+def run_while(knob, line, name, command):
+    """What the module tells goes to stderr: stdout is the command's."""
+    if not command:
+        raise knobs.Refused(f"fragbed: {name}: no command after --")
+    with knobs.given_back():
+        knobs.write(knob, line)
+        show(SHOWN[name], False, sys.stderr)
+        code = fragbed_process.run(command)
+        if name in BACKGROUND:
+            show(SHOWN[name], False, sys.stderr)
+    return code
+
+
+def write_and_show(knob, name, argv):
+    """Without keys only the second."""
+    words, as_json = words_of(name, argv)
+    if words:
+        knobs.write(knob, " ".join(words))
+    show(SHOWN[name], as_json)
+    return 0
+
+
+def write_and_show_or_run(knob, name, argv):
+    argv, command = split(argv)
+    if command is None:
+        return write_and_show(knob, name, argv)
+    words, _ = words_of(name, argv, least=1)
+    return run_while(knob, " ".join(words), name, command)
+
+
+def hold(argv):
+    return write_and_show_or_run("hold/alloc", "hold", argv)
+
+
+def free(argv):
+    words, as_json = words_of("free", argv, least=1)
+    knobs.write("hold/free", " ".join(words))
+    show(SHOWN["hold"], as_json)
+    return 0
+
+
+def fragment(argv):
+    if argv[:1] == ["free"]:
+        _, as_json = words_of("fragment free", argv[1:])
+        knobs.write("fragment/free", "1")
+        show(SHOWN["fragment"], as_json)
+        return 0
+    return write_and_show_or_run("fragment/run", "fragment", argv)
+
+
+def churn(argv):
+    return write_and_show_or_run("fragment/churn", "churn", argv)
+
+
+def keep(argv):
+    return write_and_show_or_run("fragment/keep", "keep", argv)
+
+
+def compact(argv):
+    return write_and_show("compact/run", "compact", argv)
+
+
+def mof(argv):
+    return write_and_show("mof", "mof", argv)
+
+
+def caps(argv):
+    _, as_json = words_of("caps", argv)
+    show(SHOWN["caps"], as_json)
+    return 0
+
+
+def reset(argv):
+    words_of("reset", argv)
+    knobs.write("reset", "1")
+    return 0
+
+
+def spb(argv):
+    parser = argparse.ArgumentParser(prog="fragbed spb")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("what", nargs="?", choices=SPB_FACTS + SPB_VERBS, default="table")
+    parser.add_argument("words", nargs="*", metavar="KEY=VALUE")
+    options = parser.parse_intermixed_args(argv)
+    knob = f"spb/{options.what}"
+    if options.what in SPB_FACTS and options.words:
+        parser.error(f"{options.what} takes no keys")
+    if options.words or options.what == "taint":
+        knobs.write(knob, " ".join(options.words))
+    told = show(("hold/sets",) if options.what == "taint" else (knob,), options.json)
+    return int(any(row["broken"] for row in told.get("spb/check", [])))
+
+
+COMMANDS = {"map": fragbed_map.main, "top": fragbed_top.main, "hold": hold, "free": free,
+            "fragment": fragment, "churn": churn, "keep": keep, "compact": compact, "spb": spb,
+            "mof": mof, "caps": caps, "reset": reset, "run": fragbed_run.main,
+            "report": report_map.command}
+
+
+# --- start and end -----------------------------------------------------------------------
+
+
+def version():
+    """Of these files, from where the version is written down, and of the module."""
+    conf = knobs.text_of(os.path.join(os.path.dirname(fragbed_run.SCRIPTS), "dkms.conf"))
+    lines = [line.partition("=")[2].strip('"') for line in conf.splitlines()
+             if line.startswith("PACKAGE_VERSION=")]
+    module = knobs.text_of(os.path.join(knobs.MODULE, "version")).strip()
+    print(f"fragbed {lines[0] if lines else 'unknown'}, "
+          f"module {module + ' is loaded' if module else 'not loaded'}")
+    return 0
+
+
+def command(argv):
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(USAGE, end="")
+        return 0 if argv else 2
+    if argv[0] == "--version":
+        return version()
+    if argv[0] not in COMMANDS:
+        print(f"fragbed: {argv[0]}: no such command; there are {', '.join(COMMANDS)}",
+              file=sys.stderr)
+        return 2
+    return COMMANDS[argv[0]](argv[1:])
+
+
+def main(argv):
+    fragbed_process.stop_on_signals()
+    try:
+        code = command(argv)
+        sys.stdout.flush()
+        return code
+    except knobs.Refused as refused:
+        print(refused, file=sys.stderr)
+        return 1
+    except fragbed_process.Stopped as stopped:
+        return stopped.exit_code
+    except BrokenPipeError:
+        # Nobody reads any more; the interpreter would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141

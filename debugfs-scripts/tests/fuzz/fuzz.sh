@@ -1,0 +1,108 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Random lines, some of which make sense, to all knobs at once, while the module comes and
+# goes (fuzz.c). After that all must be as it was before. For a guest only, see run.sh.
+#
+#   FRAGBED_JOB_WRITES=100000   how many
+#   FRAGBED_JOB_SEED=1
+#   FRAGBED_JOB_THREADS=4       that write
+#   FRAGBED_JOB_HANG=120        seconds in one write that are a hang
+#
+# Leaves in $FRAGBED_OUT: log, what the kernel said; corpus, lines worth keeping.
+# shellcheck disable=SC2317  # cases are called by name
+
+. "$(dirname "$0")/../../lib/lib.sh"
+
+here=$(dirname "$0")
+corpus=$here/corpus
+work=${TMPDIR:-/tmp}/fragbed-fuzz
+writes=${FRAGBED_JOB_WRITES:-100000}
+seed=${FRAGBED_JOB_SEED:-1}
+
+knobs() { (cd "$FRAGBED_DIR" && find . -type f -perm -200 | sed 's,^\./,,' | sort); }
+
+# Each knob with its keys: the module names them when it refuses one.
+keys() {
+	for lib_knob in $(knobs); do
+		knob "$lib_knob" "?=1"
+		knob "$lib_knob" "start ?=1"
+	done
+	log_since_mark | sed -n 's,.*fragbed: \([a-z_/]*\): ?: unknown key\, the keys are ,\1 ,p' |
+		tr -d , | sort -u
+}
+
+has_keys() {
+	lib_lines=$(cat "$corpus/$1") || return 1
+	lib_knob=$1
+	shift
+	for lib_key; do
+		case $lib_lines in
+		*[!a-z_]"$lib_key="*) ;;
+		*) say "no line of the corpus of $lib_knob has $lib_key=" && return 1 ;;
+		esac
+	done
+}
+
+# A knob or a key that the corpus has not would hardly be tried.
+corpus_has_all() {
+	for lib_knob in $(knobs); do
+		[ -f "$corpus/$lib_knob" ] || { say "no corpus for $lib_knob" && return 1; }
+	done
+	keys >"$work/keys"
+	[ -s "$work/keys" ] || return 1
+	while read -r lib_line; do
+		# shellcheck disable=SC2086  # words
+		has_keys $lib_line || return 1
+	done <"$work/keys"
+}
+
+fuzz() {
+	mkdir -p "$FRAGBED_OUT/corpus"
+	(cd "$corpus" && find . -type d) | (cd "$FRAGBED_OUT/corpus" && xargs mkdir -p)
+	"$FRAGBED_OUT/fuzz" -w "$writes" -s "$seed" -t "${FRAGBED_JOB_THREADS:-4}" -h "${FRAGBED_JOB_HANG:-120}" \
+		-c "$corpus" -o "$FRAGBED_OUT" -x "$lib_trouble" "$FRAGBED_MODULE" ${stock:+"$stock"}
+}
+
+settled_free_pages() {
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	free_pages
+}
+
+nothing_is_held() { [ "$(grep -vc '^#' "$FRAGBED_DIR/hold/sets")" -eq 0 ]; }
+
+memory_is_back() {
+	after=$(settled_free_pages)
+	say "$before pages free before, $after after"
+	[ "$after" -ge $((before - slack)) ]
+}
+
+need_module
+need test -n "${FRAGBED_OUT:-}" -- "FRAGBED_OUT names no folder"
+need test -n "${FRAGBED_FORCE:-}" -- "this is no guest: FRAGBED_FORCE is not set"
+need test -x "${FRAGBED_OUT:-}/fuzz" -- "there is no FRAGBED_OUT/fuzz: run.sh builds it"
+check_needs
+stock=${FRAGBED_MODULE%.ko}-stock.ko
+[ -f "$stock" ] || stock=
+# Slabs and stacks that were needed once.
+slack=$((4096 + $(kept_back)))
+
+ktap_start
+log_mark
+load_module || exit 1
+mkdir -p "$work"
+at_exit "rm -rf '$work'"
+[ -e /sys/kernel/debug/kcov ] || say "this kernel has no CONFIG_KCOV: not guided"
+say "fuzz: $writes writes, seed $seed, kernel $(uname -r)"
+expect corpus_has_all_knobs_and_keys corpus_has_all
+before=$(settled_free_pages)
+expect "no_complaint_in_$writes""_writes" fuzz
+log_mark
+load_module
+must_knob reset 1
+expect nothing_is_held nothing_is_held
+expect module_unloads_and_records_are_true unload_module
+expect memory_is_back memory_is_back
+expect no_leak_and_a_clean_log log_check
+finish 6
