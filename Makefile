@@ -72,14 +72,14 @@ run:
 	@$(tools)/run.sh $(SCENARIO)
 
 experiment:
-	@debugfs-scripts/run-experiment.sh $(if $(MEM),--mem '$(MEM)') $(if $(SEEDS),--seeds '$(SEEDS)') \
+	@debugfs-scripts/experiment/run.sh $(if $(MEM),--mem '$(MEM)') $(if $(SEEDS),--seeds '$(SEEDS)') \
 		$(if $(WORKLOADS),--workloads '$(WORKLOADS)') $(if $(KERNELS),--kernels '$(KERNELS)')
 
 bench:
-	@debugfs-scripts/run-bench.sh
+	@debugfs-scripts/experiment/bench.sh
 
 compare:
-	@debugfs-scripts/compare.py '$(A)' '$(B)'
+	@debugfs-scripts/experiment/compare.py '$(A)' '$(B)'
 
 series:
 	@$(tools)/series.sh
@@ -97,23 +97,23 @@ faults:
 	@$(tools)/faults.sh $(PARTS)
 
 fuzz:
-	@debugfs-scripts/run-fuzz.sh $(if $(WRITES),--writes '$(WRITES)') $(if $(SEED),--seed '$(SEED)') \
+	@debugfs-scripts/tests/fuzz/run.sh $(if $(WRITES),--writes '$(WRITES)') $(if $(SEED),--seed '$(SEED)') \
 		$(if $(LANE),--lane '$(LANE)')
 
 mutants:
 	@$(tools)/mutants.py $(if $(ONLY),--only '$(ONLY)') $(if $(SHARE),--share '$(SHARE)')
 
 others:
-	@$(tools)/others.sh $(if $(RESUME),--resume) $(ITEMS)
+	@$(tools)/external/others.sh $(if $(RESUME),--resume) $(ITEMS)
 
 coverage:
 	@$(tools)/coverage.sh
 
 check:
-	@$(tools)/check.sh
+	@$(tools)/check/check.sh
 
 harness:
-	@$(tools)/harness-test.sh
+	@$(tools)/harness/harness-test.sh
 
 prepare:
 	@$(tools)/prepare.sh >/dev/null
@@ -137,19 +137,19 @@ modules:
 	$(MAKE) -C $(KDIR) M=$(if $(O),$(abspath $(O)),$(CURDIR)) $(if $(LLVM),LLVM=$(LLVM)) modules
 
 install:
-	@PREFIX='$(PREFIX)' $(tools)/install.sh $(KVER)
+	@PREFIX='$(PREFIX)' $(tools)/packaging/install.sh $(KVER)
 
 uninstall:
-	@PREFIX='$(PREFIX)' $(tools)/install.sh --uninstall
+	@PREFIX='$(PREFIX)' $(tools)/packaging/install.sh --uninstall
 
 deb:
-	@$(tools)/deb.sh
+	@$(tools)/packaging/deb.sh
 
 deb-test:
-	@$(tools)/packages-test.sh
+	@$(tools)/packaging/packages-test.sh
 
 matrix:
-	@KNOBS='$(KNOBS)' $(tools)/matrix.sh $(KERNELS)
+	@KNOBS='$(KNOBS)' $(tools)/packaging/matrix.sh $(KERNELS)
 
 clean:
 	rm -rf build

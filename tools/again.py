@@ -68,7 +68,7 @@ class QuickPart:
             code = subprocess.run(
                 [os.path.join(TOOLS, "guest.sh"), "--lane", self.lane, "--kernel", self.kernel,
                  "--timeout", str(GUEST_LIMIT), "--out", out,
-                 os.path.join(REPO, "debugfs-scripts", "quick.sh")],
+                 "quick"],
                 stdout=log, stderr=subprocess.STDOUT).returncode
         return code == 0, f"exit code {code}"
 

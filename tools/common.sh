@@ -44,6 +44,15 @@ check_lane() {
 # lane_field LANE FIELD: as in lanes.py.
 lane_field() { "$TOOLS/lanes.py" "$1" "$2"; }
 
+# guest_script NAME: the scenario or the test of that name, for guest.sh.
+guest_script() {
+	local found=("$REPO"/debugfs-scripts/{scenarios/"$1"/guest,tests/*/"$1"}.sh) file
+	for file in "${found[@]}"; do
+		[ ! -f "$file" ] || { printf '%s\n' "$file" && return; }
+	done
+	die "no scenario and no test '$1' in debugfs-scripts/"
+}
+
 # Ten hex digits that stand for the arguments.
 short_hash() { printf '%s\n' "$@" | sha256sum | cut -c1-10; }
 

@@ -24,7 +24,7 @@ parts() {
 	cat <<-'END'
 		gcov-spb|one-node||quick;soak
 	END
-	[ -z "${LONG:-}" ] || printf '%s\n' 'gcov-spb|long||knobs spb;press;defrag_cycle;atomic'
+	[ -z "${LONG:-}" ] || printf '%s\n' 'gcov-spb|long||knobs spb;pressure;defrag;atomic'
 	[ "${LANE:-}" != x86_64 ] || printf '%s\n' 'gcov-x86_64|pc||balance'
 }
 
@@ -34,13 +34,15 @@ suites_passed() {
 }
 
 run_part() {
-	local lane=$1 name=$2 args=$3 scripts out=$RESULTS/$1/$2
-	IFS=';' read -ra scripts <<<"$4"
+	local lane=$1 name=$2 args=$3 line scripts=() out=$RESULTS/$1/$2
+	while read -rd';' line; do
+		scripts+=("$(guest_script "${line%% *}") ${line#"${line%% *}"}")
+	done <<<"$4;"
 	rm -rf "$out"
 	say "$lane: $name: suites, ${4//;/, }"
 	"$TOOLS/guest.sh" --lane "$lane" --kernel "$run/$lane" --timeout 3000 --out "$out" \
 		--args "kunit.enable=1 kunit.filter_glob=fragbed_* $args" \
-		"$REPO/debugfs-scripts/coverage.sh" "${scripts[@]}" | tee "$out.log" >&2 || bad "$lane: $name" "$out.log"
+		coverage "${scripts[@]}" | tee "$out.log" >&2 || bad "$lane: $name" "$out.log"
 	suites_passed "$out/kernel.log" || bad "$lane: $name: the suites" "$out/kernel.log"
 }
 

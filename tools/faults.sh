@@ -9,7 +9,7 @@ set -euo pipefail
 
 lane=${LANE:-uml}
 
-# Name (of the counts, too), lane, script in debugfs-scripts/, memory (- the lane's),
+# Name (of the counts, too), lane, scenario or test, memory (- the lane's),
 # arguments of the kernel.
 all_parts() {
 	case $lane in
@@ -42,7 +42,7 @@ run_part() {
 	local name=$1 lane=$2 script=$3 mem=${4#-}
 	shift 4
 	"$TOOLS/guest.sh" --lane "$lane" ${mem:+--mem "$mem"} --timeout 3600 --args "$*" \
-		--out "$OUT/$name" --counts "$name" "$REPO/debugfs-scripts/$script.sh"
+		--out "$OUT/$name" --counts "$name" "$script"
 }
 
 list=$(parts "$@")

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # guest.sh [--lane LANE] [--mem SIZE] [--timeout S] [--args "KERNEL ARGS"]
-#          [--out DIR] [--counts NAME] [--kernel DIR] SCRIPT [ARGS...]
+#          [--out DIR] [--counts NAME] [--kernel DIR] SCRIPT|NAME [ARGS...]
 #
-# Boots the kernel of the lane (default $LANE or uml), or the linux in DIR as it is, and runs SCRIPT in it as
-# root. In the guest:
+# Boots the kernel of the lane (default $LANE or uml), or the linux in DIR as it is, and runs SCRIPT, or
+# the scenario or test NAME of debugfs-scripts/, in it as root. In the guest:
 #
 #   FRAGBED_REPO    this repository, read-only, at the same path as outside
 #   FRAGBED_OUT     DIR (default build/guest): the host's folder, writable
@@ -85,6 +85,8 @@ finish() {
 	exit "$code"
 }
 
+script=$1 && shift
+[ -f "$script" ] || script=$(guest_script "$script")
 mkdir -p "$out"
 out=$(realpath "$out")
 check_path "$out"
@@ -92,7 +94,7 @@ check_path "$REPO"
 make_run_folder
 get_kernel "$lane" "$run" "$kernel"
 [ ! -f "$run/config" ] || cp "$run/config" "$out/config"
-write_job "$@" >"$run/job"
+write_job "$script" "$@" >"$run/job"
 : >"$run/kernel.log"
 code=0
 # shellcheck disable=SC2086  # the arguments are words

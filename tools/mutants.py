@@ -14,7 +14,7 @@
 #   to = "..."
 #   nth = 2                     (optional) the second place, if there are more
 #   lane = "uml"                (optional) only there, not in LANES
-#   script = "balance"          (optional) debugfs-scripts/balance.sh, not the suites
+#   script = "balance"          (optional) a scenario or test of debugfs-scripts/, not the suites
 #   args = "page_owner=on"      (optional) for the kernel when it runs the script
 #   "7.3" = { function = "f" }  (optional) what is otherwise in Linux 7.3; false: it
 #                               has nothing to break
@@ -189,7 +189,7 @@ class Bench:
             done = subprocess.run(
                 [os.path.join(TOOLS, "guest.sh"), "--lane", lane, "--kernel", folder,
                  "--timeout", str(int(limit)), "--args", args, "--out", os.path.join(self.out, script),
-                 os.path.join(REPO, "debugfs-scripts", script + ".sh")],
+                 script],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         failed = re.search(r"^not ok \d+ - (.*)$", done.stdout, re.M)
         return done.returncode, failed[1] if failed else ""

@@ -49,11 +49,11 @@ parts() {
 		1 numa-sanitize-numa script numa sanitize-numa
 		1 soak-sanitize      script soak sanitize
 		1 soak-sanitize-cpus script soak sanitize-cpus
-		1 press-sanitize     script press sanitize
-		1 mix-sanitize       script mix sanitize
+		1 pressure-sanitize  script pressure sanitize
+		1 packing-sanitize   script packing sanitize
 		2 knobs-sanitize     script knobs sanitize
 		2 command-sanitize   script command sanitize
-		2 defrag_cycle-sanitize script defrag_cycle sanitize
+		2 defrag-sanitize    script defrag sanitize
 		2 quick-sanitize-numa script quick sanitize-numa
 	END
 	x86_64-sanitize | x86_64-rt)
@@ -71,13 +71,13 @@ parts() {
 }
 
 suites() { "$TOOLS/kunit.sh" --limit "$limit" --kernels "$run" "$@"; }
-harness() { "$TOOLS/harness-test.sh" "$@"; }
+harness() { "$TOOLS/harness/harness-test.sh" "$@"; }
 scenario() { "$TOOLS/run.sh" "$@"; }
 
 # The suites run while the guest boots; what they leaked is looked for after that.
 leaks() { script leaks "$1" --args "kunit.enable=1 kunit.filter_glob=fragbed_*"; }
 
-# script NAME LANE [OPTION...] [-- ARG...]: debugfs-scripts/NAME.sh in a guest.
+# script NAME LANE [OPTION...] [-- ARG...]: the scenario or test NAME in a guest.
 script() {
 	local script=$1 lane=$2 options=()
 	shift 2
@@ -87,7 +87,7 @@ script() {
 	done
 	"$TOOLS/guest.sh" --lane "$lane" --kernel "$run/$(lane_field "$lane" build)" --timeout "$limit" \
 		--out "$OUT/$script-$lane" --counts "$script-$lane" "${options[@]}" \
-		"$REPO/debugfs-scripts/$script.sh" "${@:2}"
+		"$script" "${@:2}"
 }
 
 # stream NUMBER: its parts, one after the other; each leaves its exit code.

@@ -15,7 +15,7 @@ open(sys.argv[1], "wb").write(struct.pack("<256Q", *flags))' "$work/flags" "$@"
 }
 
 chunk_row() {
-	"$REPO/debugfs-scripts/chunk_map.py" --chunk-mb 1 --file "$work/flags" --iomem "$work/iomem" |
+	"$REPO/debugfs-scripts/lib/chunk_map.py" --chunk-mb 1 --file "$work/flags" --iomem "$work/iomem" |
 		sed -n 's/  */ /g; 2p'
 }
 
@@ -41,14 +41,14 @@ import chunk_map
 flags, free, iomem = (f"{sys.argv[2]}/{name}" for name in ("flags", "free", "iomem"))
 chunk_map.time.sleep = lambda _: shutil.copy(free, flags)
 rows = chunk_map.ChunkMap(1 << 20, flags, iomem).take()
-sys.exit(chunk_map.is_tainted(rows[0]))' "$REPO/debugfs-scripts" "$work"
+sys.exit(chunk_map.is_tainted(rows[0]))' "$REPO/debugfs-scripts/lib" "$work"
 }
 
 # made_up FILE PAGES...: a report with that many 1 GiB pages, a seed each.
 made_up() {
 	python3 -c '
 import json, sys
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = [f"{sys.argv[1]}/{room}" for room in ("lib", "experiment", "scenarios/defrag")]
 import experiment_data
 figures = dict.fromkeys(experiment_data.FIGURES, 5)
 seeds = {str(seed): {"figures": dict(figures, pages_ended=int(pages))} for seed, pages in enumerate(sys.argv[3:])}
@@ -56,7 +56,7 @@ json.dump({"summaries": {"files": {"spb": seeds}}, "origin": []}, open(sys.argv[
 		"$REPO/debugfs-scripts" "$work/$1" "${@:2}"
 }
 
-compare() { "$REPO/debugfs-scripts/compare.py" "$work/a" "$work/b"; }
+compare() { "$REPO/debugfs-scripts/experiment/compare.py" "$work/a" "$work/b"; }
 
 test_compare_noise() { made_up a 7 8 8 && made_up b 8 9 9 && exits 0 compare && says '0 WORSE'; }
 test_compare_worse() { made_up a 7 8 8 && made_up b 5 6 6 && exits 1 compare && says '1 WORSE'; }
@@ -64,7 +64,7 @@ test_compare_better() { made_up a 5 6 6 && made_up b 7 8 8 && exits 0 compare &&
 test_compare_nothing_there() { made_up a 7 && exits 2 compare && says 'No such file'; }
 
 test_experiment_without_runs() {
-	mkdir -p "$work/runs" && exits 1 "$REPO/debugfs-scripts/report_experiment.py" --text "$work" &&
+	mkdir -p "$work/runs" && exits 1 "$REPO/debugfs-scripts/experiment/report_experiment.py" --text "$work" &&
 		says 'no run was completed'
 }
 
@@ -81,7 +81,7 @@ priced() {
 	done
 }
 
-bench_report() { "$REPO/debugfs-scripts/report_bench.py" "$work/bench"; }
+bench_report() { "$REPO/debugfs-scripts/experiment/report_bench.py" "$work/bench"; }
 
 test_bench_within() { priced 100.00 103.00 && exits 0 bench_report && says '103.0 (+3.00%)'; }
 test_bench_missed() { priced 100.00 103.10 && exits 0 bench_report && says '+3.10%) MISSED'; }

@@ -3,7 +3,7 @@
 #
 # The matrix of stock kernels: what became of a kernel is told as that.
 
-# guest_of FACTS [STEP...]: what tools/matrix.sh would have left of one kernel.
+# guest_of FACTS [STEP...]: what tools/packaging/matrix.sh would have left of one kernel.
 guest_of() {
 	mkdir -p "$work/9.9"
 	printf 'series=9.9\nkernel=9.9.1\ndebian=13\nwanted=load caps map unload quick knobs log\n%s\n' "$1" >"$work/9.9/facts"
@@ -12,7 +12,7 @@ guest_of() {
 
 all_steps=("load 1 0 0" "caps 1 0 0" "map 1 0 0" "unload 1 0 0" "quick 9 0 2" "knobs 80 0 7" "log 1 0 0")
 
-matrix_says() { exits "$1" "$TOOLS/matrix_table.py" "$work" 9.9 && says "$2"; }
+matrix_says() { exits "$1" "$TOOLS/packaging/matrix_table.py" "$work" 9.9 && says "$2"; }
 
 test_matrix_passes() {
 	guest_of guest=finished "${all_steps[@]}" && matrix_says 0 "matrix: 94 passed, 0 failed, 9 skipped"

@@ -14,7 +14,7 @@ said() {
 	printf 'kernel=7.2\nconfig=0\nseed=1\ncommit=0\n' | tee "$work/facts-ours" >"$work/facts-mainline"
 }
 
-others_table() { "$TOOLS/others_table.py" "$@" "$work" mainline ours; }
+others_table() { "$TOOLS/external/others_table.py" "$@" "$work" mainline ours; }
 both_said() { said "$1" mainline "${@:2}" && said "$1" ours "${@:2}"; }
 
 test_others_same_is_not_worse() {

@@ -69,7 +69,7 @@ test_guest_reads_only() {
 checked_guest() {
 	mkdir -p "$work/out"
 	cat >"$work/out/job.sh" <<-END
-		. "\$FRAGBED_REPO/debugfs-scripts/lib.sh"
+		. "\$FRAGBED_REPO/debugfs-scripts/lib/lib.sh"
 		log_mark
 		$2
 		log_check || exit 9
@@ -91,7 +91,7 @@ test_settings_come_back() {
 	echo "always [madvise] never" >"$work/choice"
 	echo 60 >"$work/number"
 	cat >"$work/job.sh" <<-END
-		. "$REPO/debugfs-scripts/lib.sh"
+		. "$REPO/debugfs-scripts/lib/lib.sh"
 		setting "$work/choice" never
 		setting "$work/choice" always
 		setting "$work/number" 0

@@ -4,14 +4,14 @@
 # others.sh [--seed N] [--resume] [ITEM...]: what "make others" does: tests that others have written,
 # on mainline and on ours with the same configuration, but for superpageblocks. In UML
 # all_tests, the kernel's own set of KUnit suites; with LANE=x86_64, in QEMU, the ITEMs of
-# debugfs-scripts/others.sh, by default all below, on both kernels side by side: that takes
+# debugfs-scripts/tests/external/others.sh, by default all below, on both kernels side by side: that takes
 # hours, and with --resume what an interrupted run has already is not run again.
 #
 # What does not come out the same on both is run three times more, since a test may fail
 # by chance. build/others/LANE/ has the table, also as JSON, and a folder run-N/KERNEL for
 # what each run said. Exit: 0 nothing is worse on ours, 1 something is.
 set -euo pipefail
-. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
 lane=${LANE:-uml}
 again=3
@@ -78,7 +78,7 @@ build_all() {
 		image=$("$TOOLS/build.sh" "$kernel" "$run/$kernel")
 		new_facts "$kernel" "${image%"/$(lane_field "$kernel" image)"}"
 	done
-	[ "$lane" = uml ] || FRAGBED_JOB_SELFTESTS=$("$TOOLS/selftests.sh")
+	[ "$lane" = uml ] || FRAGBED_JOB_SELFTESTS=$("$TOOLS/external/selftests.sh")
 	export FRAGBED_JOB_SELFTESTS
 }
 
@@ -109,7 +109,7 @@ run_guests() {
 	while [ ${#left[@]} -gt 0 ]; do
 		before=${#left[@]} rc=0
 		"$TOOLS/guest.sh" --lane "$kernel" --kernel "$run/$kernel" --timeout $((before * 960)) --out "$to" \
-			--args "$patience" "$REPO/debugfs-scripts/others.sh" "${left[@]}" || rc=$?
+			--args "$patience" others "${left[@]}" || rc=$?
 		mv "$to/kernel.log" "$to/kernel-before-$before.log"
 		mapfile -t left < <(not_begun "$to" "$@")
 		[ ${#left[@]} -lt "$before" ] || die "$kernel: the guest ran no test (exit code $rc), see $to"
@@ -177,12 +177,12 @@ make_run_folder
 [ -n "$resume" ] || rm -rf "$out"
 build_all
 run_both 1 "${items[@]}"
-mapfile -t differing < <("$TOOLS/others_table.py" --differing "$out" "${pair[@]}")
+mapfile -t differing < <("$TOOLS/external/others_table.py" --differing "$out" "${pair[@]}")
 for number in $(seq 2 $((again + 1))); do
 	[ ${#differing[@]} -eq 0 ] || run_both "$number" "${differing[@]}"
 done
 rc=0
-"$TOOLS/others_table.py" "$out" "${pair[@]}" || rc=$?
+"$TOOLS/external/others_table.py" "$out" "${pair[@]}" || rc=$?
 read -r passed failed skipped <"$out/counts"
 write_counts "others-$lane" "$passed" "$failed" "$skipped"
 exit $rc

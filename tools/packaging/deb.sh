@@ -5,8 +5,8 @@
 # looks at it with lintian and leaves it in FOLDER (build/deb); prints its path. --as:
 # the same with an older version, to upgrade from.
 set -euo pipefail
-. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-. "$TOOLS/export.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
+. "$TOOLS/packaging/export.sh"
 
 as='' to=$OUT/deb
 
@@ -19,7 +19,7 @@ version_of() { sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' "$1/dkms.conf"; }
 set_changelog() {
 	local file=$tree/debian/changelog
 	sed -i -n "/^fragbed ($as) /,\$p" "$file"
-	[ -s "$file" ] || die "tools/debian-package/debian/changelog has no version $as"
+	[ -s "$file" ] || die "tools/packaging/debian-package/debian/changelog has no version $as"
 }
 
 check_versions() {
@@ -27,7 +27,7 @@ check_versions() {
 	version=$(version_of "$tree")
 	changelog=$(cd "$tree" && dpkg-parsechangelog -S Version)
 	[ "$version" = "$changelog" ] ||
-		die "dkms.conf has version $version, tools/debian-package/debian/changelog $changelog: they must be the same"
+		die "dkms.conf has version $version, tools/packaging/debian-package/debian/changelog $changelog: they must be the same"
 }
 
 build() { cd "$tree" && dpkg-buildpackage -b -us -uc; }
@@ -39,7 +39,7 @@ look() { lintian --fail-on error,warning --allow-root "$run"/fragbed-dkms_*.deb;
 make_run_folder
 tree=$run/fragbed
 export_tree "$tree" "$as"
-cp -r "$tree/tools/debian-package/debian" "$tree/"
+cp -r "$tree/tools/packaging/debian-package/debian" "$tree/"
 [ -z "$as" ] || set_changelog
 check_versions
 mkdir -p "$to"

@@ -5,9 +5,9 @@
 # KUnit's example and whatever suites of ours there are run, and fails if the kernel
 # complains. For each patch alone, in one build folder:
 #
-#   tools/series.sh --each tools/boots.sh
+#   tools/series.sh --each tools/check/boots.sh
 set -euo pipefail
-. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
 tree=${1:?usage: boots.sh TREE}
 BUILD=${FRAGBED_BOOTS:-$(dirname "$tree")/boots}

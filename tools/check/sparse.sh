@@ -7,7 +7,7 @@
 # The sparse of most distributions is older than the C of the kernel, which refuses it
 # then. If the machine's is, Debian's newest is built in the cache.
 set -euo pipefail
-. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 . "$TOOLS/debian.sh"
 
 LANE=uml-spb

@@ -81,6 +81,6 @@ if [ "${1:-}" = --check ]; then
 	check "${@:2}"
 	exit
 fi
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 read -ra compiler < <(compiler_words "$1") || :
 make -C "$1" M="$PWD" -j"$(nproc)" "${compiler[@]}" modules

@@ -4,7 +4,7 @@
 # check.sh: shellcheck, checkpatch, sparse, Python syntax, the man page, licence lines, and
 # nothing in the files that belongs to one machine.
 set -euo pipefail
-. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
 # row WHAT COMMAND...: one line; what the command says only if it fails.
 row() {
@@ -148,7 +148,7 @@ make_run_folder
 cd "$REPO"
 {
 	our_files | xargs -d '\n' -P "$JOBS" -n 4 "$0" --files
-	row "sparse" "$TOOLS/sparse.sh"
+	row "sparse" "$TOOLS/check/sparse.sh"
 } | tee "$run/rows"
 passed=$(grep -c '^ok ' "$run/rows" || :)
 failed=$(grep -c '^not ok ' "$run/rows" || :)

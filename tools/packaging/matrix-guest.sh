@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Process 1 of a guest of tools/matrix.sh, once its root is there: tries the module on
+# Process 1 of a guest of tools/packaging/matrix.sh, once its root is there: tries the module on
 # this kernel, from the installed package. A line for each step goes to
 # /mnt/job/steps: name, passed, failed, skipped; what it said to NAME.txt beside it.
 # shellcheck disable=SC1090,SC1091,SC2154
@@ -14,7 +14,7 @@ FRAGBED_OUT=/mnt/job
 FRAGBED_REPO=/usr/share/fragbed
 export PATH TMPDIR FRAGBED_MODULE FRAGBED_OUT FRAGBED_REPO
 
-. "$SCRIPTS/lib.sh"
+. "$SCRIPTS/lib/lib.sh"
 [ "$$" = 1 ] || exit 1
 
 mount -t debugfs debugfs /sys/kernel/debug
@@ -44,8 +44,8 @@ step() {
 	sync
 }
 
-# script NAME: it writes its own counts.
-script() { step "$1" env FRAGBED_COUNTS="/mnt/job/$1.counts" "$SCRIPTS/$1.sh"; }
+# script NAME FILE: it writes its own counts.
+script() { step "$1" env FRAGBED_COUNTS="/mnt/job/$1.counts" "$SCRIPTS/$2"; }
 
 load() { modprobe fragbed && module_loaded && [ -r "$FRAGBED_DIR/caps" ] && cat "$FRAGBED_DIR/version"; }
 unload() { rmmod fragbed && ! module_loaded; }
@@ -70,9 +70,9 @@ do_step() {
 	load) step load load ;;
 	caps | map) step "$1" shown fragbed "$1" ;;
 	unload) step unload unload ;;
-	quick) script quick ;;
+	quick) script quick scenarios/quick/guest.sh ;;
 	# It looks at the log itself, and lets memory run out, which the kernel tells there.
-	knobs) script knobs && log_mark ;;
+	knobs) script knobs tests/knobs/knobs.sh && log_mark ;;
 	lockdown) step lockdown lock_down ;;
 	log) step log log_check ;;
 	esac

@@ -6,10 +6,10 @@
 # serve, cannot serve, and without headers. One KTAP line for each test; the tests are the
 # functions test_*.
 set -euo pipefail
-. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-. "$TOOLS/expect.sh"
-. "$TOOLS/folders.sh"
-. "$TOOLS/export.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
+. "$TOOLS/harness/expect.sh"
+. "$TOOLS/packaging/folders.sh"
+. "$TOOLS/packaging/export.sh"
 
 REFUSED=6.1.0-99-refused
 
@@ -124,8 +124,8 @@ test_dkms_takes_the_clang_of_the_kernel() {
 		cp "$root/usr/local/bin/make" "$root/usr/local/bin/$tool"
 	done
 	chmod +x "$root/usr/local/bin"/*
-	exits 0 "/root/$VERSION/tools/dkms-build.sh" --check "$REFUSED" "/lib/modules/$REFUSED/build" &&
-		exits 0 "/root/$VERSION/tools/dkms-build.sh" "/lib/modules/$REFUSED/build" CC=clang LD=ld.lld &&
+	exits 0 "/root/$VERSION/tools/packaging/dkms-build.sh" --check "$REFUSED" "/lib/modules/$REFUSED/build" &&
+		exits 0 "/root/$VERSION/tools/packaging/dkms-build.sh" "/lib/modules/$REFUSED/build" CC=clang LD=ld.lld &&
 		says "LLVM=-19 modules"
 }
 
@@ -237,8 +237,8 @@ prepare() {
 	export VERSION run
 	export_tree "$run/tree-$VERSION"
 	export_tree "$run/tree-0.1.0" 0.1.0
-	"$TOOLS/deb.sh" "$run/deb" >/dev/null
-	"$TOOLS/deb.sh" --as 0.1.0 "$run/deb" >/dev/null
+	"$TOOLS/packaging/deb.sh" "$run/deb" >/dev/null
+	"$TOOLS/packaging/deb.sh" --as 0.1.0 "$run/deb" >/dev/null
 	take_lock folders
 	look_up 12
 	look_up 13

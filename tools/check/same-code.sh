@@ -8,7 +8,7 @@
 #
 # Exit: 0 the same, 1 a function differs.
 set -euo pipefail
-. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
 # The kernel's folder as it would be without superpageblocks.
 kernel_without() {

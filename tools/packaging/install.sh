@@ -9,7 +9,7 @@
 #   PREFIX=DIR   where the command goes, /usr/local
 #   DESTDIR=DIR  with --files: what to lay them into
 set -euo pipefail
-. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
 PREFIX=${PREFIX:-/usr/local}
 SHARE=$PREFIX/share/fragbed
@@ -28,7 +28,6 @@ lay() {
 	local to=$1 file mode
 	shift
 	for file; do
-		[ -f "$file" ] || continue
 		mode=644
 		[ ! -x "$file" ] || mode=755
 		install -D -m "$mode" "$file" "$to/$file"
@@ -37,18 +36,19 @@ lay() {
 
 # What dkms builds from.
 lay_source() {
-	(cd "$REPO" && lay "$1" dkms.conf Kbuild module/*.[ch] tools/dkms-build.sh)
+	(cd "$REPO" && lay "$1" dkms.conf Kbuild module/*.[ch] tools/packaging/dkms-build.sh)
 }
 
-# Without what builds kernels.
+# The command, what it shares with the scenarios, and their halves that a machine runs.
 lay_command() {
 	local to=${DESTDIR:-}
-	(cd "$REPO" && lay "$to$SHARE" dkms.conf debugfs-scripts/*)
-	rm "$to$SHARE"/debugfs-scripts/{*.c,*.bash-completion,run*.sh}
+	(cd "$REPO/debugfs-scripts" && lay "$to$SHARE/debugfs-scripts" command/fragbed command/*.py lib/* \
+		scenarios/*/guest.sh scenarios/*/*.py tests/knobs/*)
+	install -D -m 644 "$REPO/dkms.conf" "$to$SHARE/dkms.conf"
 	mkdir -p "$to$PREFIX/bin"
-	ln -sfn ../share/fragbed/debugfs-scripts/fragbed "$to$PREFIX/bin/fragbed"
-	install -D -m 644 "$REPO/docs/fragbed.1" "$to$MAN/fragbed.1"
-	install -D -m 644 "$REPO/debugfs-scripts/fragbed.bash-completion" "$to$COMPLETIONS/fragbed"
+	ln -sfn ../share/fragbed/debugfs-scripts/command/fragbed "$to$PREFIX/bin/fragbed"
+	install -D -m 644 "$REPO/debugfs-scripts/command/fragbed.1" "$to$MAN/fragbed.1"
+	install -D -m 644 "$REPO/debugfs-scripts/command/fragbed.bash-completion" "$to$COMPLETIONS/fragbed"
 }
 
 remove_command() {
@@ -112,7 +112,7 @@ need_headers() {
 need_served_kernel() {
 	local why
 	# shellcheck disable=SC2046  # the options are words
-	why=$("$TOOLS/dkms-build.sh" --check "$kernel" "/lib/modules/$kernel/build" $(conf_field BUILD_EXCLUSIVE_CONFIG)) ||
+	why=$("$TOOLS/packaging/dkms-build.sh" --check "$kernel" "/lib/modules/$kernel/build" $(conf_field BUILD_EXCLUSIVE_CONFIG)) ||
 		die "no module for Linux $kernel: $why"
 }
 

@@ -10,8 +10,8 @@
 #   KNOBS=1  knobs.sh as well, which takes minutes for each kernel
 #   FRAGBED_MATRIX_SECONDS=1800  how long a guest may take
 set -euo pipefail
-. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-. "$TOOLS/folders.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
+. "$TOOLS/packaging/folders.sh"
 
 RELEASES=(12 13)
 LIMIT=${FRAGBED_MATRIX_SECONDS:-1800}
@@ -83,7 +83,7 @@ make_initrd() {
 	mkdir -p "$at/bin" "$at/modules"
 	cp "$root/bin/busybox" "$at/bin/"
 	ln -s busybox "$at/bin/sh"
-	cp "$TOOLS/matrix-init.sh" "$at/init"
+	cp "$TOOLS/packaging/matrix-init.sh" "$at/init"
 	while IFS= read -r file; do
 		number=$((number + 1)) name=${file##*/}
 		unpack "$file" >"$at/modules/$number-${name%.ko*}.ko"
@@ -109,7 +109,7 @@ run_guest() {
 	local code=0 what
 	umount "$root/proc"
 	cp "$root/boot/vmlinuz-$kernel" "$job/linux"
-	cp "$TOOLS/matrix-guest.sh" "$job/"
+	cp "$TOOLS/packaging/matrix-guest.sh" "$job/"
 	printf '%s\n' "${STEPS[*]}" >"$job/wanted"
 	fact wanted "${STEPS[*]}"
 	make_initrd
@@ -155,7 +155,7 @@ try_kernel() {
 own_mounts "$@"
 make_run_folder
 trap release_mounts EXIT
-deb=$("$TOOLS/deb.sh" "$run/deb")
+deb=$("$TOOLS/packaging/deb.sh" "$run/deb")
 for debian in "${RELEASES[@]}"; do
 	look_up "$debian"
 done
@@ -164,7 +164,7 @@ for series; do
 	try_kernel
 done
 rc=0
-"$TOOLS/matrix_table.py" "$OUT/matrix" "$@" || rc=$?
+"$TOOLS/packaging/matrix_table.py" "$OUT/matrix" "$@" || rc=$?
 read -r passed failed skipped <"$OUT/matrix/counts"
 write_counts matrix "$passed" "$failed" "$skipped"
 exit $rc

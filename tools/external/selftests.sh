@@ -4,7 +4,7 @@
 # selftests.sh: builds the kernel's own selftests of memory, from the source without our
 # series, and prints the folder they are installed in.
 set -euo pipefail
-. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
 TARGETS="mm futex"
 

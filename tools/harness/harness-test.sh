@@ -5,8 +5,8 @@
 # report what is. One KTAP line for each test. The tests are the functions test_*
 # of tools/harness/*.sh; --quick runs those on which every verdict hangs.
 set -euo pipefail
-. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-. "$TOOLS/expect.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
+. "$TOOLS/harness/expect.sh"
 . "$TOOLS/harness/runner.sh"
 . "$TOOLS/harness/prepare.sh"
 . "$TOOLS/harness/mutants.sh"

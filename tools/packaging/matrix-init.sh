@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The initramfs of a guest of tools/matrix.sh: a stock kernel has what shows it the
+# The initramfs of a guest of tools/packaging/matrix.sh: a stock kernel has what shows it the
 # host's folder as modules. What the guest writes goes to memory, not to that folder.
 
 export PATH=/bin
