@@ -6,6 +6,9 @@
 KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 tools := $(CURDIR)/tools
+# LANE is the name CONFIG had.
+CONFIG ?= $(LANE)
+export CONFIG
 
 .PHONY: help run experiment bench compare series test suites again faults fuzz mutants others coverage \
 	check harness prepare build print-tree print-kernel \
@@ -26,22 +29,22 @@ help:
 	@echo '                   two saved reports of the experiment: what changed, what is noise'
 	@echo 'make series        all patches to the kernel as a series to be mailed'
 	@echo 'make test          KUnit suites, debugfs knobs and the runner itself'
-	@echo 'make test LANE=x86_64, make run LANE=x86_64'
+	@echo 'make test CONFIG=x86_64, make run CONFIG=x86_64'
 	@echo '                   the same in QEMU, with NUMA balancing and btrfs'
-	@echo 'make test SANITIZE=1 [LANE=x86_64], make test LANE=x86_64-rt'
+	@echo 'make test SANITIZE=1 [CONFIG=x86_64], make test CONFIG=x86_64-rt'
 	@echo '                   in kernels that tell of mistakes; in a PREEMPT_RT kernel'
 	@echo 'make again [TIMES=100]'
 	@echo '                   the quick tier over and over: is it always green, how long does it take?'
-	@echo 'make suites        only the KUnit suites, in all lanes of UML or in one: LANE=uml-spb'
-	@echo 'make faults        failing allocations, signals, too little memory; with LANE=x86_64'
+	@echo 'make suites        only the KUnit suites, in all configurations of UML or in one: CONFIG=uml-spb'
+	@echo 'make faults        failing allocations, signals, too little memory; with CONFIG=x86_64'
 	@echo '                   CPUs and memory that come and go'
-	@echo 'make fuzz [WRITES=10000000] [SEED=1] [LANE=fuzz-kasan]'
+	@echo 'make fuzz [WRITES=10000000] [SEED=1] [CONFIG=fuzz-kasan]'
 	@echo '                   random lines to all knobs at once, while the module comes and goes'
 	@echo 'make mutants       try wrong kernels on the suites'
 	@echo 'make mutants SHARE=8'
 	@echo '                   an eighth of them, with each commit another one'
 	@echo 'make others        the KUnit suites of the kernel itself, on mainline and on ours'
-	@echo 'make others LANE=x86_64 [ITEMS="mm/cow stress-ng/vm"] [RESUME=1]'
+	@echo 'make others CONFIG=x86_64 [ITEMS="mm/cow stress-ng/vm"] [RESUME=1]'
 	@echo '                   the same with its selftests of mm, stress-ng and trinity, in QEMU'
 	@echo 'make coverage      lines and branches the tests reach, and what they miss'
 	@echo 'make check         shellcheck, checkpatch, licences'
@@ -49,7 +52,7 @@ help:
 	@echo 'make prepare       only get and patch the kernel source'
 	@echo 'make build         only build both kernels and fragbed.ko'
 	@echo 'make -s print-tree, make -s print-kernel'
-	@echo '                   the prepared tree, the kernel image of the lane uml'
+	@echo '                   the prepared tree, the kernel image of the configuration uml'
 	@echo 'make modules [KDIR=DIR] [O=DIR] [LLVM=1]'
 	@echo '                   fragbed.ko for the running kernel or the one in KDIR'
 	@echo 'make install [KVER=RELEASE] [PREFIX=/usr/local], make uninstall'
@@ -91,14 +94,14 @@ again:
 	@$(tools)/again.py --times '$(or $(TIMES),100)'
 
 suites:
-	@$(tools)/kunit.sh $(if $(LANE),--lane '$(LANE)',--group uml)
+	@$(tools)/kunit.sh $(if $(CONFIG),--config '$(CONFIG)',--group uml)
 
 faults:
 	@$(tools)/faults.sh $(PARTS)
 
 fuzz:
 	@debugfs-scripts/tests/fuzz/run.sh $(if $(WRITES),--writes '$(WRITES)') $(if $(SEED),--seed '$(SEED)') \
-		$(if $(LANE),--lane '$(LANE)')
+		$(if $(CONFIG),--config '$(CONFIG)')
 
 mutants:
 	@$(tools)/mutants.py $(if $(ONLY),--only '$(ONLY)') $(if $(SHARE),--share '$(SHARE)')

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs the quick tier over and over: the suites in all lanes of UML, and quick.sh in a
+# Runs the quick tier over and over: the suites in all configurations of UML, and quick.sh in a
 # guest with and one without superpageblocks. A case that fails once in a hundred runs
 # shows only so. Goes on after a red run, whose logs are left in build/again/RUN-PART/.
 #
@@ -21,14 +21,14 @@ import tempfile
 import time
 
 import boot
-import lanes
+import configurations
 import machine
 import suites
 
 TOOLS = os.path.dirname(os.path.realpath(__file__))
 REPO = os.path.dirname(TOOLS)
 OUT = os.path.join(REPO, "build", "again")
-QUICK_LANES = ("uml", "uml-spb")
+QUICK_CONFIGS = ("uml", "uml-spb")
 GUEST_LIMIT = 300
 
 
@@ -39,15 +39,15 @@ def tool(*command):
 
 
 class SuitesPart:
-    """The suites in one lane. Which cases there are is asked only once."""
+    """The suites in one configuration. Which cases there are is asked only once."""
 
-    def __init__(self, lane, tree, kernel):
-        self.name = f"suites-{lane}"
-        self.lane, self.tree, self.kernel = lane, tree, kernel
+    def __init__(self, config, tree, kernel):
+        self.name = f"suites-{config}"
+        self.config, self.tree, self.kernel = config, tree, kernel
         self.expected = None
 
     def run(self, out):
-        ran = suites.Suites(self.tree, self.lane, self.kernel, out, GUEST_LIMIT)
+        ran = suites.Suites(self.tree, self.config, self.kernel, out, GUEST_LIMIT)
         if self.expected is None:
             os.makedirs(out, exist_ok=True)
             self.expected = ran.expected("fragbed_*")
@@ -56,17 +56,17 @@ class SuitesPart:
 
 
 class QuickPart:
-    """quick.sh in a guest of one lane."""
+    """quick.sh in a guest of one configuration."""
 
-    def __init__(self, lane, kernel):
-        self.name = f"quick-{lane}"
-        self.lane, self.kernel = lane, kernel
+    def __init__(self, config, kernel):
+        self.name = f"quick-{config}"
+        self.config, self.kernel = config, kernel
 
     def run(self, out):
         os.makedirs(out, exist_ok=True)
         with open(os.path.join(out, "job.log"), "wb") as log:
             code = subprocess.run(
-                [os.path.join(TOOLS, "guest.sh"), "--lane", self.lane, "--kernel", self.kernel,
+                [os.path.join(TOOLS, "guest.sh"), "--config", self.config, "--kernel", self.kernel,
                  "--timeout", str(GUEST_LIMIT), "--out", out,
                  "quick"],
                 stdout=log, stderr=subprocess.STDOUT).returncode
@@ -74,24 +74,24 @@ class QuickPart:
 
 
 def build(folder):
-    """Kernel and module of each lane, in a folder of its own."""
-    for name in sorted({lanes.LANES[lane].build for lane in lane_names()}):
+    """Kernel and module of each configuration, in a folder of its own."""
+    for name in sorted({configurations.CONFIGURATIONS[config].build for config in config_names()}):
         os.mkdir(os.path.join(folder, name))
         tool("build.sh", name, os.path.join(folder, name))
 
 
-def lane_names():
-    return [name for name, lane in lanes.LANES.items() if lane.group == "uml"]
+def config_names():
+    return [name for name, config in configurations.CONFIGURATIONS.items() if config.group == "uml"]
 
 
 def all_parts(folder):
     tree = tool("prepare.sh")
 
-    def kernel(lane):
-        return os.path.join(folder, lanes.LANES[lane].build)
+    def kernel(config):
+        return os.path.join(folder, configurations.CONFIGURATIONS[config].build)
 
-    return [*(SuitesPart(lane, tree, kernel(lane)) for lane in lane_names()),
-            *(QuickPart(lane, kernel(lane)) for lane in QUICK_LANES)]
+    return [*(SuitesPart(config, tree, kernel(config)) for config in config_names()),
+            *(QuickPart(config, kernel(config)) for config in QUICK_CONFIGS)]
 
 
 class Record:
@@ -179,7 +179,7 @@ def run_all(options, folder):
 def main():
     parser = argparse.ArgumentParser(description="runs the quick tier over and over")
     parser.add_argument("--times", type=int, default=100)
-    parser.add_argument("--only", default="*", help="parts: suites-LANE, quick-LANE")
+    parser.add_argument("--only", default="*", help="parts: suites-CONFIG, quick-CONFIG")
     options = parser.parse_args()
     boot.stop_on_signals()
     # Where the tools keep theirs, and clean up if this one is killed.

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 
-import lanes
+import configurations
 import machine
 
 CRASHED, TIME_LIMIT = 3, 124
@@ -100,9 +100,9 @@ def boot(guest, args, log, limit, job=None):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="boots a guest of a lane")
-    parser.add_argument("--lane", required=True)
-    parser.add_argument("--mem", help="instead of the lane's")
+    parser = argparse.ArgumentParser(description="boots a guest of a config")
+    parser.add_argument("--config", required=True)
+    parser.add_argument("--mem", help="instead of the config's")
     parser.add_argument("--limit", type=float, required=True)
     parser.add_argument("--folder", required=True, help="private folder of this run, with the kernel")
     parser.add_argument("--out", required=True, help="the other folder the guest may write to")
@@ -113,12 +113,12 @@ def main():
     parser.add_argument("args", nargs="*")
     options = parser.parse_args()
     stop_on_signals()
-    lane = lanes.LANES[options.lane]
+    config = configurations.CONFIGURATIONS[options.config]
     shares = {"run": options.folder, "out": options.out}
     try:
-        guest = machine.of_lane(lane, options.folder, options.mem or lane.mem, shares,
+        guest = machine.of_config(config, options.folder, options.mem or config.mem, shares,
                                 host=options.host, initrd=options.initrd)
-        code = boot(guest, [*lane.args.split(), *guest.root.split(), *options.args], options.log,
+        code = boot(guest, [*config.args.split(), *guest.root.split(), *options.args], options.log,
                     options.limit, options.job)
         return code if code in (0, TIME_LIMIT) else CRASHED
     except Stopped as stopped:

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# build.sh LANE [DIR]: builds the lane's kernel and fragbed.ko and prints the
+# build.sh CONFIG [DIR]: builds the configuration's kernel and fragbed.ko and prints the
 # path of the kernel image. The module is next to it in fragbed/. With DIR, both
-# are put there as well, and the configuration: the next build of the lane leaves
+# are put there as well, and the configuration: the next build of the configuration leaves
 # those alone.
 #
 #   FRAGBED_NO_MODULE=1  build only the kernel
@@ -11,19 +11,19 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-check_lane "${1:-uml}"
-LANE=$(lane_field "${1:-uml}" build)
-ARCH=$(lane_field "$LANE" arch)
-IMAGE=$(lane_field "$LANE" image)
+check_config "${1:-uml}"
+CONFIG=$(config_field "${1:-uml}" build)
+ARCH=$(config_field "$CONFIG" arch)
+IMAGE=$(config_field "$CONFIG" image)
 
 # Other people's tests: the same for mainline and ours, but for superpageblocks.
 others_fragments() {
 	local configs=$KERNEL_DIR/configs
-	case $LANE in
+	case $CONFIG in
 	others-uml-*) printf '%s\n' "$TREE/tools/testing/kunit/configs/all_tests.config" "$configs/others-uml.config" ;;
 	*) printf '%s\n' "$configs/others.config" ;;
 	esac
-	case $LANE in
+	case $CONFIG in
 	others-uml-spb) printf '%s\n' "$configs/others-uml-spb.config" ;;
 	others-spb) printf '%s\n' "$configs/experiment-spb.config" ;;
 	esac
@@ -32,24 +32,24 @@ others_fragments() {
 # more NAME...: fragments of kernel/configs.
 more() { printf "$KERNEL_DIR/configs/%s.config\n" "$@"; }
 
-# The configuration fragments of the lane, which kunit.py merges.
+# The configuration fragments of the configuration, which kunit.py merges.
 fragments() {
 	local configs=$KERNEL_DIR/configs suites=$TREE/mm/fragbed/kunit
-	case $LANE in
+	case $CONFIG in
 	exp-spb) printf '%s\n' "$configs/experiment.config" "$configs/experiment-spb.config" && return ;;
 	exp-*) printf '%s\n' "$configs/experiment.config" && return ;;
 	others-*) others_fragments && return ;;
 	esac
 	printf '%s\n' "$configs/guest.config"
 	[ ! -f "$suites/.kunitconfig" ] || printf '%s\n' "$suites/.kunitconfig"
-	case $LANE in
+	case $CONFIG in
 	uml) more uml ;;
 	uml-small-blocks) more uml small-blocks && printf '%s\n' "$suites/numa.config" ;;
 	x86_64 | gcov-x86_64) more x86_64 x86_64-more not-rt && printf '%s\n' "$suites/numa.config" ;;
 	x86_64-*) more x86_64 superpageblock{,-64m} && printf '%s\n' "$suites/numa.config" ;;
 	*) more uml small-blocks superpageblock{,-16m} && printf '%s\n' "$suites/numa.config" ;;
 	esac
-	case $LANE in
+	case $CONFIG in
 	sanitize) more kasan sanitize ;;
 	x86_64-sanitize) more kasan sanitize preempt not-rt ;;
 	x86_64-rt) more rt ;;
@@ -76,7 +76,7 @@ configure() {
 		args+=("--kunitconfig=$file")
 	done < <(fragments)
 	[ -z "${LLVM:-}" ] || args+=("--make_options=LLVM=$LLVM")
-	run_logged "$LANE: configuring" "$LOGS/config.log" \
+	run_logged "$CONFIG: configuring" "$LOGS/config.log" \
 		"$TREE/tools/testing/kunit/kunit.py" config --arch="$ARCH" --build_dir="$BUILD" "${args[@]}" || exit 1
 }
 
@@ -85,7 +85,7 @@ configure() {
 # counted as part of its callers; fair.c does not build without that.
 counted_objects() {
 	local file
-	case $LANE in
+	case $CONFIG in
 	gcov-spb) printf '%s\n' "CFLAGS_GCOV=-fprofile-arcs -fprofile-update=prefer-atomic -ftest-coverage -fno-tree-loop-im -fno-early-inlining"
 		for file in page_alloc compaction mempolicy vmstat mm_init "$TREE"/mm/superpageblock/*.c; do
 			printf 'GCOV_PROFILE_%s.o=y\n' "$(basename "$file" .c)"
@@ -107,15 +107,15 @@ configure_if_needed() {
 	state=$(config_state | sha256sum)
 	[ ! -f "$BUILD/.config" ] || [ "$(cat "$stamp" 2>/dev/null)" != "$state" ] || return 0
 	configure
-	in_tree -s syncconfig >>"$LOGS/config.log" 2>&1 </dev/null || die "$LANE: see $LOGS/config.log"
+	in_tree -s syncconfig >>"$LOGS/config.log" 2>&1 </dev/null || die "$CONFIG: see $LOGS/config.log"
 	config_state | sha256sum >"$stamp"
 }
 
 build_kernel() {
 	local before
 	before=$(stat -c %Y "$BUILD/$IMAGE" 2>/dev/null || :)
-	run_logged "$LANE: building the kernel" "$LOGS/build.log" in_tree all || exit 1
-	[ -n "$before" ] || say "$LANE: $BUILD/$IMAGE"
+	run_logged "$CONFIG: building the kernel" "$LOGS/build.log" in_tree all || exit 1
+	[ -n "$before" ] || say "$CONFIG: $BUILD/$IMAGE"
 }
 
 # A folder of its own for what kbuild makes, so that none of it lands in the
@@ -130,7 +130,7 @@ module_folder() {
 build_module() {
 	[ -f "$REPO/Kbuild" ] || return 0
 	module_folder "$BUILD/$MODULE_SUBDIR"
-	run_logged "$LANE: building fragbed.ko" "$LOGS/module.log" \
+	run_logged "$CONFIG: building fragbed.ko" "$LOGS/module.log" \
 		in_tree M="$REPO" MO="$BUILD/$MODULE_SUBDIR" modules || exit 1
 }
 
@@ -138,19 +138,19 @@ build_module() {
 build_stock_module() {
 	[ -f "$REPO/Kbuild" ] || return 0
 	module_folder "$BUILD/$MODULE_SUBDIR-stock"
-	run_logged "$LANE: building fragbed.ko without the core" "$LOGS/module.log" \
+	run_logged "$CONFIG: building fragbed.ko without the core" "$LOGS/module.log" \
 		in_tree M="$REPO" MO="$BUILD/$MODULE_SUBDIR-stock" FRAGBED_CORE=n modules || exit 1
 }
 
 # What measures: built for each kernel, ours or not.
 build_bench() {
 	module_folder "$BUILD/bench"
-	run_logged "$LANE: building the modules that measure" "$LOGS/bench.log" \
+	run_logged "$CONFIG: building the modules that measure" "$LOGS/bench.log" \
 		in_tree M="$REPO/module/bench" MO="$BUILD/bench" modules || exit 1
 }
 
 build_modules() {
-	case $(lane_field "$LANE" modules) in
+	case $(config_field "$CONFIG" modules) in
 	bench) build_bench ;;
 	none) ;;
 	*) build_module && build_stock_module ;;
@@ -168,10 +168,10 @@ hand_out() {
 }
 
 [ "$ARCH" = um ] || "$TOOLS/packages.sh" qemu
-[ "$(lane_field "$LANE" series)" != none ] || export FRAGBED_NO_SERIES=1
+[ "$(config_field "$CONFIG" series)" != none ] || export FRAGBED_NO_SERIES=1
 TREE=$("$TOOLS/prepare.sh")
 KEY=$(basename "$(dirname "$TREE")")
-BUILD=$CACHE/build/$KEY/$LANE
+BUILD=$CACHE/build/$KEY/$CONFIG
 LOGS=$BUILD/logs
 take_lock "$KEY"
 mkdir -p "$LOGS"

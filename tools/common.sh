@@ -29,20 +29,20 @@ check_path() {
 	esac
 }
 
-# lane_names [GROUP]: all, or those that are tested together.
-lane_names() { "$TOOLS/lanes.py" list "$@"; }
+# config_names [GROUP]: all, or those that are tested together.
+config_names() { "$TOOLS/configurations.py" list "$@"; }
 
-check_lane() {
-	local lane names
-	names=$("$TOOLS/lanes.py" list)
-	for lane in $names; do
-		[ "$lane" != "$1" ] || return 0
+check_config() {
+	local config names
+	names=$("$TOOLS/configurations.py" list)
+	for config in $names; do
+		[ "$config" != "$1" ] || return 0
 	done
-	die "no lane '$1'; there are: ${names//$'\n'/ }"
+	die "no configuration '$1'; there are: ${names//$'\n'/ }"
 }
 
-# lane_field LANE FIELD: as in lanes.py.
-lane_field() { "$TOOLS/lanes.py" "$1" "$2"; }
+# config_field CONFIG FIELD: as in configurations.py.
+config_field() { "$TOOLS/configurations.py" "$1" "$2"; }
 
 # guest_script NAME: the scenario or the test of that name, for guest.sh.
 guest_script() {
@@ -164,7 +164,7 @@ run_stoppable() {
 	return $rc
 }
 
-# get_kernel LANE FOLDER [BUILT]: the lane's kernel and module, built now or, with
+# get_kernel CONFIG FOLDER [BUILT]: the configuration's kernel and module, built now or, with
 # BUILT, taken from that folder as they are.
 get_kernel() {
 	if [ -z "${3:-}" ]; then

@@ -3,7 +3,7 @@
 #
 # coverage.py --tree TREE --patches DIR --reasons TOML [--json FILE] FOLDER...
 #
-# Adds up what gcov counted in the FOLDERs, each with the .gcda of a lane beside the .gcno
+# Adds up what gcov counted in the FOLDERs, each with the .gcda of a configuration beside the .gcno
 # of its build, and prints lines and branches covered: of each symbol of interest, each file of
 # superpageblocks, and of what their patches added to other files. Then all that was missed,
 # with the reason if TOML has one.

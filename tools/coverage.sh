@@ -6,7 +6,7 @@
 # build/coverage/: report.txt, report.json, and index.html, in which gcovr shows the source.
 #
 #   LONG=1       with all knobs and the longer scripts
-#   LANE=x86_64  also in QEMU, where alone task_numa_work() is to be had; slow
+#   CONFIG=x86_64  also in QEMU, where alone task_numa_work() is to be had; slow
 #   FRAGBED_JOB_SECONDS=30  how long the soaks take
 #
 # Exit: 0 the targets are met, or there is a reason for each that is missed; 1 not so,
@@ -18,14 +18,14 @@ RESULTS=$OUT/coverage
 export FRAGBED_JOB_SECONDS=${FRAGBED_JOB_SECONDS:-30}
 status=0 folders=()
 
-# What runs: lane, name, more kernel arguments, scripts of debugfs-scripts. The suites
+# What runs: configuration, name, more kernel arguments, scripts of debugfs-scripts. The suites
 # run first in each guest.
 parts() {
 	cat <<-'END'
 		gcov-spb|one-node||quick;soak
 	END
 	[ -z "${LONG:-}" ] || printf '%s\n' 'gcov-spb|long||knobs spb;pressure;defrag;atomic'
-	[ "${LANE:-}" != x86_64 ] || printf '%s\n' 'gcov-x86_64|pc||balance'
+	[ "${CONFIG:-}" != x86_64 ] || printf '%s\n' 'gcov-x86_64|pc||balance'
 }
 
 # A suite that failed is not what should be counted.
@@ -34,16 +34,16 @@ suites_passed() {
 }
 
 run_part() {
-	local lane=$1 name=$2 args=$3 line scripts=() out=$RESULTS/$1/$2
+	local config=$1 name=$2 args=$3 line scripts=() out=$RESULTS/$1/$2
 	while read -rd';' line; do
 		scripts+=("$(guest_script "${line%% *}") ${line#"${line%% *}"}")
 	done <<<"$4;"
 	rm -rf "$out"
-	say "$lane: $name: suites, ${4//;/, }"
-	"$TOOLS/guest.sh" --lane "$lane" --kernel "$run/$lane" --timeout 3000 --out "$out" \
+	say "$config: $name: suites, ${4//;/, }"
+	"$TOOLS/guest.sh" --config "$config" --kernel "$run/$config" --timeout 3000 --out "$out" \
 		--args "kunit.enable=1 kunit.filter_glob=fragbed_* $args" \
-		coverage "${scripts[@]}" | tee "$out.log" >&2 || bad "$lane: $name" "$out.log"
-	suites_passed "$out/kernel.log" || bad "$lane: $name: the suites" "$out/kernel.log"
+		coverage "${scripts[@]}" | tee "$out.log" >&2 || bad "$config: $name" "$out.log"
+	suites_passed "$out/kernel.log" || bad "$config: $name: the suites" "$out/kernel.log"
 }
 
 bad() {
@@ -68,17 +68,17 @@ page() {
 "$TOOLS/packages.sh" coverage
 make_run_folder
 tree=$("$TOOLS/prepare.sh")
-mapfile -t lanes < <(parts | cut -d'|' -f1 | uniq)
-for lane in "${lanes[@]}"; do
-	mkdir -p "$run/$lane"
-	image=$("$TOOLS/build.sh" "$lane" "$run/$lane")
-	build=${image%/"$(lane_field "$lane" image)"}
-	mkdir -p "$RESULTS/$lane"
-	while IFS='|' read -r part_lane name args scripts; do
-		[ "$part_lane" = "$lane" ] || continue
-		run_part "$lane" "$name" "$args" "$scripts" </dev/null
-		link_notes "$RESULTS/$lane/$name/gcda$build" "$build"
-		folders+=("$RESULTS/$lane/$name/gcda$build")
+mapfile -t configs < <(parts | cut -d'|' -f1 | uniq)
+for config in "${configs[@]}"; do
+	mkdir -p "$run/$config"
+	image=$("$TOOLS/build.sh" "$config" "$run/$config")
+	build=${image%/"$(config_field "$config" image)"}
+	mkdir -p "$RESULTS/$config"
+	while IFS='|' read -r part_config name args scripts; do
+		[ "$part_config" = "$config" ] || continue
+		run_part "$config" "$name" "$args" "$scripts" </dev/null
+		link_notes "$RESULTS/$config/$name/gcda$build" "$build"
+		folders+=("$RESULTS/$config/$name/gcda$build")
 	done < <(parts)
 done
 run_logged "writing the pages of source" "$RESULTS/gcovr.log" page || status=1

@@ -2,17 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # faults.sh [PART...]: what "make faults" does: allocations that fail, signals, too little
-# memory and, with LANE=x86_64, CPUs and memory that come and go. All parts run, whatever
+# memory and, with CONFIG=x86_64, CPUs and memory that come and go. All parts run, whatever
 # the others said; the last line adds them up. A PART is one of the names below.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-lane=${LANE:-uml}
+config=${CONFIG:-uml}
 
-# Name (of the counts, too), lane, scenario or test, memory (- the lane's),
+# Name (of the counts, too), configuration, scenario or test, memory (- the configuration's),
 # arguments of the kernel.
 all_parts() {
-	case $lane in
+	case $config in
 	uml) cat <<-'END' ;;
 		faults-knobs     faults-spb faults       -   log_buf_len=8M
 		faults-suites    faults-spb kunit_faults -   log_buf_len=8M kunit.enable=1 kunit.autorun=0
@@ -28,20 +28,20 @@ all_parts() {
 		faults-memory     x86_64-hotplug  memory_hotplug -
 		faults-oom-x86_64 x86_64          oom            -
 	END
-	*) die "LANE=$lane: must be uml or x86_64" ;;
+	*) die "CONFIG=$config: must be uml or x86_64" ;;
 	esac
 }
 
 # With names: only those.
 parts() {
 	[ $# -gt 0 ] || set -- .
-	all_parts | grep -E "^faults-($(IFS='|' && printf '%s' "$*"))" || die "no part '$*' in LANE=$lane"
+	all_parts | grep -E "^faults-($(IFS='|' && printf '%s' "$*"))" || die "no part '$*' in CONFIG=$config"
 }
 
 run_part() {
-	local name=$1 lane=$2 script=$3 mem=${4#-}
+	local name=$1 config=$2 script=$3 mem=${4#-}
 	shift 4
-	"$TOOLS/guest.sh" --lane "$lane" ${mem:+--mem "$mem"} --timeout 3600 --args "$*" \
+	"$TOOLS/guest.sh" --config "$config" ${mem:+--mem "$mem"} --timeout 3600 --args "$*" \
 		--out "$OUT/$name" --counts "$name" "$script"
 }
 

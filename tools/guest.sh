@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# guest.sh [--lane LANE] [--mem SIZE] [--timeout S] [--args "KERNEL ARGS"]
+# guest.sh [--config CONFIG] [--mem SIZE] [--timeout S] [--args "KERNEL ARGS"]
 #          [--out DIR] [--counts NAME] [--kernel DIR] SCRIPT|NAME [ARGS...]
 #
-# Boots the kernel of the lane (default $LANE or uml), or the linux in DIR as it is, and runs SCRIPT, or
+# Boots the kernel of the configuration (default $CONFIG or uml), or the linux in DIR as it is, and runs SCRIPT, or
 # the scenario or test NAME of debugfs-scripts/, in it as root. In the guest:
 #
 #   FRAGBED_REPO    this repository, read-only, at the same path as outside
 #   FRAGBED_OUT     DIR (default build/guest): the host's folder, writable
 #   FRAGBED_MODULE  the fragbed.ko that belongs to this kernel
-#   FRAGBED_LANE    the lane
+#   FRAGBED_CONFIG    the configuration
 #   FRAGBED_COUNTS  where to write "passed failed skipped"; with --counts they
 #                   are left in build/counts/NAME
 #   FRAGBED_FORCE   1: scripts may take memory down to the watermarks
@@ -22,13 +22,13 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-lane=${LANE:-uml} mem='' limit=300 args='' out=$OUT/guest counts='' kernel=''
+config=${CONFIG:-uml} mem='' limit=300 args='' out=$OUT/guest counts='' kernel=''
 
-usage() { die "usage: guest.sh [--lane L] [--mem 1G] [--timeout S] [--args \"...\"] [--out DIR] [--counts NAME] SCRIPT [ARGS...]"; }
+usage() { die "usage: guest.sh [--config L] [--mem 1G] [--timeout S] [--args \"...\"] [--out DIR] [--counts NAME] SCRIPT [ARGS...]"; }
 
 while [ $# -gt 0 ]; do
 	case $1 in
-	--lane) check_lane "${2:?}" && lane=$2 && shift 2 ;;
+	--config) check_config "${2:?}" && config=$2 && shift 2 ;;
 	--mem) mem=${2:?} && shift 2 ;;
 	--timeout) limit=${2:?} && shift 2 ;;
 	--args) args=${2?} && shift 2 ;;
@@ -43,8 +43,8 @@ done
 
 # The guest's half of the conversation, as shell text: no quoting to get wrong.
 write_job() {
-	printf 'export FRAGBED_FORCE=1 FRAGBED_REPO=%q FRAGBED_OUT=%q FRAGBED_MODULE=%q FRAGBED_LANE=%q FRAGBED_COUNTS=%q\n' \
-		"$REPO" "$out" "$run/fragbed.ko" "$lane" "$run/counts"
+	printf 'export FRAGBED_FORCE=1 FRAGBED_REPO=%q FRAGBED_OUT=%q FRAGBED_MODULE=%q FRAGBED_CONFIG=%q FRAGBED_COUNTS=%q\n' \
+		"$REPO" "$out" "$run/fragbed.ko" "$config" "$run/counts"
 	env | sed -n 's/^\(FRAGBED_JOB_[A-Z0-9_]*\)=.*/\1/p' | while IFS= read -r name; do
 		printf 'export %s=%q\n' "$name" "${!name}"
 	done
@@ -92,13 +92,13 @@ out=$(realpath "$out")
 check_path "$out"
 check_path "$REPO"
 make_run_folder
-get_kernel "$lane" "$run" "$kernel"
+get_kernel "$config" "$run" "$kernel"
 [ ! -f "$run/config" ] || cp "$run/config" "$out/config"
 write_job "$script" "$@" >"$run/job"
 : >"$run/kernel.log"
 code=0
 # shellcheck disable=SC2086  # the arguments are words
-run_stoppable "$TOOLS/boot.py" --lane "$lane" ${mem:+--mem "$mem"} --folder "$run" --out "$out" \
+run_stoppable "$TOOLS/boot.py" --config "$config" ${mem:+--mem "$mem"} --folder "$run" --out "$out" \
 	--limit "$limit" --log "$run/kernel.log" --job "$run/job.out" -- \
 	"init=$TOOLS/guest-init.sh" "FRAGBED_RUN=$run" kunit.enable=0 $args || code=$?
 finish $code

@@ -173,9 +173,9 @@ def choose_accel(folder):
     return accel
 
 
-def of_lane(lane, folder, mem, shares=(), **more):
-    """The machine a lane of lanes.py runs on. more: for QEMU only."""
-    if lane.arch == "um":
+def of_config(config, folder, mem, shares=(), **more):
+    """The machine a configuration of configurations.py runs on. more: for QEMU only."""
+    if config.arch == "um":
         return Uml(folder, mem, shares)
-    return Qemu(folder, mem, shares, cpus=lane.cpus, nodes=lane.nodes, icount=lane.icount,
-                hotplug=lane.hotplug, **more)
+    return Qemu(folder, mem, shares, cpus=config.cpus, nodes=config.nodes, icount=config.icount,
+                hotplug=config.hotplug, **more)

@@ -13,7 +13,7 @@
 #   from = "..."                text that stands once in that function
 #   to = "..."
 #   nth = 2                     (optional) the second place, if there are more
-#   lane = "uml"                (optional) only there, not in LANES
+#   config = "uml"                (optional) only there, not in CONFIGS
 #   script = "balance"          (optional) a scenario or test of debugfs-scripts/, not the suites
 #   args = "page_owner=on"      (optional) for the kernel when it runs the script
 #   "7.3" = { function = "f" }  (optional) what is otherwise in Linux 7.3; false: it
@@ -40,13 +40,13 @@ import time
 import tomllib
 
 import boot
-import lanes
+import configurations
 import suites
 
 TOOLS = os.path.dirname(os.path.realpath(__file__))
 REPO = os.path.dirname(TOOLS)
-LANES = ("uml-small-blocks", "uml")
-# The suites that judge in a lane; all of them in the others.
+CONFIGS = ("uml-small-blocks", "uml")
+# The suites that judge in a configuration; all of them in the others.
 SUITES = {"uml-spb": "fragbed_spb_*"}
 # The suite that is asked first, by the beginning of the rule.
 FIRST = {
@@ -57,7 +57,7 @@ FIRST = {
     "SR": "fragbed_spb_check",
 }
 KEYS = {"id", "rule", "file", "function", "from", "to"}
-OPTIONAL_KEYS = {"nth", "lane", "script", "args"}
+OPTIONAL_KEYS = {"nth", "config", "script", "args"}
 SERIES = re.compile(r"\d+\.\d+")
 # How a mutant's number goes through the queue.
 TICKET = struct.Struct("I")
@@ -145,13 +145,13 @@ class Bench:
     def folders(self):
         return [os.path.join(self.cache, name, self.key) for name in ("trees", "build")]
 
-    def build_folder(self, lane):
-        return os.path.join(self.cache, "build", self.key, lanes.LANES[lane].build)
+    def build_folder(self, config):
+        return os.path.join(self.cache, "build", self.key, configurations.CONFIGURATIONS[config].build)
 
-    def make(self, lane):
-        """Rebuilds the lane's kernel; returns what the compiler said or None."""
-        kernel = lanes.LANES[lane]
-        command = ["make", "-C", self.tree, "ARCH=" + kernel.arch, "O=" + self.build_folder(lane),
+    def make(self, config):
+        """Rebuilds the configuration's kernel; returns what the compiler said or None."""
+        kernel = configurations.CONFIGURATIONS[config]
+        command = ["make", "-C", self.tree, "ARCH=" + kernel.arch, "O=" + self.build_folder(config),
                    f"-j{os.cpu_count()}", os.path.basename(kernel.image)]
         if os.environ.get("LLVM"):
             command.append("LLVM=" + os.environ["LLVM"])
@@ -168,26 +168,26 @@ class Bench:
         return errors if process.returncode else None
 
     @contextlib.contextmanager
-    def kernel(self, lane):
-        """The lane's kernel and the module, which no mutant changes, in a private
+    def kernel(self, config):
+        """The configuration's kernel and the module, which no mutant changes, in a private
         folder, named as the shell tools do it."""
         with private_folder(self.cache) as folder:
-            shutil.copy(os.path.join(self.build_folder(lane), lanes.LANES[lane].image),
+            shutil.copy(os.path.join(self.build_folder(config), configurations.CONFIGURATIONS[config].image),
                         os.path.join(folder, "linux"))
-            shutil.copy(os.path.join(self.build_folder(lane), "fragbed", "fragbed.ko"), folder)
+            shutil.copy(os.path.join(self.build_folder(config), "fragbed", "fragbed.ko"), folder)
             yield folder
 
-    def run(self, lane, limit, expected=None, glob=None):
-        with self.kernel(lane) as folder:
-            out = os.path.join(self.out, lane)
-            return suites.Suites(self.tree, lane, folder, out, limit).run(
-                glob or SUITES.get(lane, "fragbed_*"), expected)
+    def run(self, config, limit, expected=None, glob=None):
+        with self.kernel(config) as folder:
+            out = os.path.join(self.out, config)
+            return suites.Suites(self.tree, config, folder, out, limit).run(
+                glob or SUITES.get(config, "fragbed_*"), expected)
 
-    def run_script(self, lane, script, args, limit):
+    def run_script(self, config, script, args, limit):
         """Exit code and the first case that failed, or ''."""
-        with self.kernel(lane) as folder:
+        with self.kernel(config) as folder:
             done = subprocess.run(
-                [os.path.join(TOOLS, "guest.sh"), "--lane", lane, "--kernel", folder,
+                [os.path.join(TOOLS, "guest.sh"), "--config", config, "--kernel", folder,
                  "--timeout", str(int(limit)), "--args", args, "--out", os.path.join(self.out, script),
                  script],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -230,75 +230,75 @@ def take_lock(tree):
     return lock
 
 
-def clean_suites(bench, lane):
-    """The lane's cases and a time limit for the mutants' runs."""
+def clean_suites(bench, config):
+    """The configuration's cases and a time limit for the mutants' runs."""
     start = time.monotonic()
-    result = bench.run(lane, 120)
+    result = bench.run(config, 120)
     took = time.monotonic() - start
     if result.exit_code() != suites.PASSED:
         result.show()
         sys.exit("the suites are not green without a mutant")
-    say(f"{lane}: green without a mutant, {took:.0f}s")
+    say(f"{config}: green without a mutant, {took:.0f}s")
     return result.expected, 10 + 4 * took
 
 
-def clean_script(bench, lane, script, args):
+def clean_script(bench, config, script, args):
     """A time limit for the mutants' runs."""
     start = time.monotonic()
-    code, case = bench.run_script(lane, script, args, 300)
+    code, case = bench.run_script(config, script, args, 300)
     took = time.monotonic() - start
     if code:
         sys.exit(f"{script}.sh is not green without a mutant: exit code {code} {case}")
-    say(f"{lane}: {script}.sh is green without a mutant, {took:.0f}s")
+    say(f"{config}: {script}.sh is green without a mutant, {took:.0f}s")
     return 10 + 4 * took
 
 
 def run_clean(bench, mutants):
     """Everything has to be green before a mutant means anything. Returns the cases
-    and time limits by lane, and the limits by lane/script."""
+    and time limits by config, and the limits by config/script."""
     clean = {}
-    for lane in sorted({lane for mutant in mutants for lane in lanes_of(mutant)}):
-        answer("build.sh", lane)
-        if any("script" not in mutant and lane in lanes_of(mutant) for mutant in mutants):
-            clean[lane] = clean_suites(bench, lane)
-    for lane, script, args in sorted({(lanes_of(m)[0], *script_of(m)) for m in mutants if "script" in m}):
-        clean[f"{lane}/{script}"] = clean_script(bench, lane, script, args)
+    for config in sorted({config for mutant in mutants for config in configs_of(mutant)}):
+        answer("build.sh", config)
+        if any("script" not in mutant and config in configs_of(mutant) for mutant in mutants):
+            clean[config] = clean_suites(bench, config)
+    for config, script, args in sorted({(configs_of(m)[0], *script_of(m)) for m in mutants if "script" in m}):
+        clean[f"{config}/{script}"] = clean_script(bench, config, script, args)
     return clean
 
 
-def lanes_of(mutant):
-    return (mutant["lane"],) if "lane" in mutant else LANES
+def configs_of(mutant):
+    return (mutant["config"],) if "config" in mutant else CONFIGS
 
 
 def script_of(mutant):
     return mutant["script"], mutant.get("args", "")
 
 
-def try_script(bench, lane, script, args, limit):
-    code, case = bench.run_script(lane, script, args, limit)
+def try_script(bench, config, script, args, limit):
+    code, case = bench.run_script(config, script, args, limit)
     if code == suites.SKIPPED:
         return "NOT TRIED", f"{script}.sh skips"
     return ("killed", f"{case or suites.WORDS.get(code, code)} ({script}.sh)") if code else ("SURVIVED", "")
 
 
-def try_lane(bench, lane, mutant, clean):
-    """(verdict, detail) in one lane; a verdict other than SURVIVED is final."""
-    errors = bench.make(lane)
+def try_config(bench, config, mutant, clean):
+    """(verdict, detail) in one configuration; a verdict other than SURVIVED is final."""
+    errors = bench.make(config)
     if errors is not None:
         line = next((line for line in errors.splitlines() if "error" in line), "see make")
         return "DOES NOT BUILD", line
     if "script" in mutant:
-        return try_script(bench, lane, *script_of(mutant), clean[f"{lane}/{mutant['script']}"])
-    killer = ask_suites(bench, lane, mutant["rule"][:2], *clean[lane])
-    return ("SURVIVED", "") if killer is None else ("killed", f"{killer} ({lane})")
+        return try_script(bench, config, *script_of(mutant), clean[f"{config}/{mutant['script']}"])
+    killer = ask_suites(bench, config, mutant["rule"][:2], *clean[config])
+    return ("SURVIVED", "") if killer is None else ("killed", f"{killer} ({config})")
 
 
-def ask_suites(bench, lane, rules, expected, limit):
+def ask_suites(bench, config, rules, expected, limit):
     """Who noticed: the suite of these rules is asked alone, and then all if it did not."""
-    first = FIRST.get(rules) if lane in SUITES else None
+    first = FIRST.get(rules) if config in SUITES else None
     own = [case for case in expected if case.startswith(f"{first}.")]
-    killer = bench.run(lane, limit, own, first).killer() if own else None
-    return killer if killer is not None else bench.run(lane, limit, expected).killer()
+    killer = bench.run(config, limit, own, first).killer() if own else None
+    return killer if killer is not None else bench.run(config, limit, expected).killer()
 
 
 def try_mutant(bench, mutant, clean):
@@ -311,8 +311,8 @@ def try_mutant(bench, mutant, clean):
         return "DOES NOT APPLY", str(error)
     write(path, mutated)
     try:
-        for lane in lanes_of(mutant):
-            verdict, detail = try_lane(bench, lane, mutant, clean)
+        for config in configs_of(mutant):
+            verdict, detail = try_config(bench, config, mutant, clean)
             if verdict != "SURVIVED":
                 break
         return verdict, detail

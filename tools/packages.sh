@@ -10,7 +10,7 @@ set -euo pipefail
 # What a kernel build, the patch series and the guests need.
 RUN_PACKAGES=(gcc libc6-dev make python3 flex bison bc
 	rsync quilt xz-utils kmod busybox-static numactl)
-# What only the lane x86_64 needs.
+# What only the configuration x86_64 needs.
 QEMU_PACKAGES=(qemu-system-x86 libelf-dev libssl-dev btrfs-progs)
 # What draws the charts of the experiment.
 REPORT_PACKAGES=(python3-matplotlib)

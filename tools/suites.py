@@ -3,7 +3,7 @@
 #
 # Runs the KUnit suites of a built kernel and says truthfully how it went.
 #
-#   suites.py run --tree DIR --lane NAME --folder DIR --out DIR GLOB
+#   suites.py run --tree DIR --config NAME --folder DIR --out DIR GLOB
 #   suites.py compare RESULT...    fails if a case was skipped in all of them
 #
 # Exit codes: 0 all passed, 1 failed, 3 crashed or cut short, 4 all skipped,
@@ -17,7 +17,7 @@ import subprocess
 import sys
 
 import boot
-import lanes
+import configurations
 import machine
 
 PASSED, FAILED, CRASHED, SKIPPED, NO_TEST, TIME_LIMIT = 0, 1, boot.CRASHED, 4, 5, boot.TIME_LIMIT
@@ -39,19 +39,19 @@ UNNAMED = "(cut short)"
 class Suites:
     """A built kernel, alone in its folder, and where the results of its suites go."""
 
-    def __init__(self, tree, lane, folder, out, limit=120):
-        self.tree, self.lane, self.folder = tree, lane, folder
+    def __init__(self, tree, config, folder, out, limit=120):
+        self.tree, self.config, self.folder = tree, config, folder
         self.out, self.limit = out, limit
         self.args = ["kunit.enable=1", "kunit_shutdown=poweroff",
-                     *lanes.LANES[lane].args.split(), *lanes.LANES[lane].suite_args.split(),
+                     *configurations.CONFIGURATIONS[config].args.split(), *configurations.CONFIGURATIONS[config].suite_args.split(),
                      *shlex.split(os.environ.get("FRAGBED_KERNEL_ARGS", ""))]
 
     def path(self, name):
         return os.path.join(self.out, name)
 
     def boot(self, glob, log, *more):
-        lane = lanes.LANES[self.lane]
-        guest = machine.of_lane(lane, self.folder, lane.suite_mem or lane.mem)
+        config = configurations.CONFIGURATIONS[self.config]
+        guest = machine.of_config(config, self.folder, config.suite_mem or config.mem)
         return boot.boot(guest, [*self.args, f"kunit.filter_glob={glob}", *more],
                          self.path(log), self.limit)
 
@@ -80,7 +80,7 @@ class Suites:
             expected = self.expected(glob)
         code = self.boot(glob, "kernel.log")
         words = self.parse()
-        result = Result(self.lane, expected, code, read_lines(self.path("kernel.log")),
+        result = Result(self.config, expected, code, read_lines(self.path("kernel.log")),
                         read_json(self.path("kunit.json")))
         result.words = words
         with open(self.path("result.json"), "w") as file:
@@ -113,8 +113,8 @@ def leaves(group, prefix=()):
 class Result:
     """What one boot showed."""
 
-    def __init__(self, lane, expected, code, log, report):
-        self.lane, self.expected, self.code = lane, expected, code
+    def __init__(self, config, expected, code, log, report):
+        self.config, self.expected, self.code = config, expected, code
         self.cases = {".".join(names): status for names, status in leaves(report)}
         self.last_names = {".".join(names): names[-1] for names, _ in leaves(report)}
         reported = {".".join(names[:2]) for names, _ in leaves(report)}
@@ -164,7 +164,7 @@ class Result:
         return f"{where}: {WORDS[code]}"
 
     def as_json(self):
-        return {"lane": self.lane, "exit_code": self.exit_code(), "kernel_exit": self.code,
+        return {"configuration": self.config, "exit_code": self.exit_code(), "kernel_exit": self.code,
                 "cases": self.cases, "missing": self.missing, "kernel_log": self.splats,
                 "skipped": {case: self.reason(case) for case in self.skipped_cases()}}
 
@@ -180,29 +180,29 @@ class Result:
         for case, status in self.cases.items():
             suites.setdefault(case.split(".")[0], []).append(status)
         for suite, states in suites.items():
-            print(f"{self.lane}: {suite}: {states.count('PASS')} passed, "
+            print(f"{self.config}: {suite}: {states.count('PASS')} passed, "
                   f"{len(states) - states.count('PASS') - states.count('SKIP')} failed, "
                   f"{states.count('SKIP')} skipped")
         for case in self.skipped_cases():
-            print(f"{self.lane}: SKIP {case}: {self.reason(case)}")
+            print(f"{self.config}: SKIP {case}: {self.reason(case)}")
         if self.exit_code() not in (PASSED, SKIPPED):
             self.show_trouble()
         print("{}: {} passed, {} failed, {} skipped: {}".format(
-            self.lane, *self.counts(), WORDS[self.exit_code()]))
+            self.config, *self.counts(), WORDS[self.exit_code()]))
 
     def show_trouble(self):
         if self.failed_cases():
             print(self.words.rstrip())
         for case in self.failed_cases():
-            print(f"{self.lane}: FAIL {case}")
+            print(f"{self.config}: FAIL {case}")
         for case in self.missing:
-            print(f"{self.lane}: MISSING {case}: listed, but not reported")
+            print(f"{self.config}: MISSING {case}: listed, but not reported")
         for line in self.splats[:20]:
-            print(f"{self.lane}: kernel log: {line}")
+            print(f"{self.config}: kernel log: {line}")
 
 
 def skipped_everywhere(results):
-    """Cases that ran in no lane, with the reasons."""
+    """Cases that ran in no configuration, with the reasons."""
     everywhere = set.intersection(*(set(r["skipped"]) for r in results)) if results else set()
     return {case: [r["skipped"][case] for r in results] for case in sorted(everywhere)}
 
@@ -210,12 +210,12 @@ def skipped_everywhere(results):
 def compare(paths):
     lost = skipped_everywhere([read_json(path) for path in paths])
     for case, reasons in lost.items():
-        print(f"FAIL {case}: skipped in every lane: {'; '.join(sorted(set(reasons)))}")
+        print(f"FAIL {case}: skipped in every configuration: {'; '.join(sorted(set(reasons)))}")
     return FAILED if lost else PASSED
 
 
 def run(options):
-    suites = Suites(options.tree, options.lane, options.folder, options.out,
+    suites = Suites(options.tree, options.config, options.folder, options.out,
                     options.limit)
     result = suites.run(options.glob)
     result.show()
@@ -230,7 +230,7 @@ def main():
     parser = argparse.ArgumentParser(description="runs KUnit suites in a guest")
     commands = parser.add_subparsers(dest="command", required=True)
     runs = commands.add_parser("run")
-    for name in ("tree", "lane", "folder", "out"):
+    for name in ("tree", "config", "folder", "out"):
         runs.add_argument("--" + name, required=True)
     runs.add_argument("--limit", type=float, default=120)
     runs.add_argument("--counts")

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # test.sh: what "make test" does: the suites, the knobs of fragbed.ko, the command, nodes,
-# the quick tests of the runner, in all lanes of UML or, with LANE=x86_64, in QEMU,
+# the quick tests of the runner, in all configurations of UML or, with CONFIG=x86_64, in QEMU,
 # where some more can be had. With SANITIZE=1 in kernels that tell of mistakes, and the
 # longer tests of superpageblocks as well. The parts run two at a time; all of them run,
 # whatever the others said; the last line adds them up.
@@ -10,20 +10,20 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 # On a slow machine knobs.sh takes over 300 s in QEMU without KVM.
-lane=${LANE:-uml} limit=900
+config=${CONFIG:-uml} limit=900
 if [ -n "${SANITIZE:-}" ]; then
 	limit=1800
-	case $lane in
-	uml) lane=sanitize ;;
-	x86_64) lane=x86_64-sanitize limit=5400 ;;
-	*) die "LANE=$lane SANITIZE=$SANITIZE: there is one for uml and for x86_64" ;;
+	case $config in
+	uml) config=sanitize ;;
+	x86_64) config=x86_64-sanitize limit=5400 ;;
+	*) die "CONFIG=$config SANITIZE=$SANITIZE: there is one for uml and for x86_64" ;;
 	esac
 fi
 
 # What runs: stream, name (of the counts, too), command. The streams take about as
 # long as each other.
 parts() {
-	case $lane in
+	case $config in
 	uml) cat <<-'END' ;;
 		1 suites          suites --group uml
 		1 numa-uml-numa   script numa uml-numa
@@ -35,11 +35,11 @@ parts() {
 		2 harness-quick   harness --quick
 	END
 	x86_64) cat <<-'END' ;;
-		1 suites          suites --lane x86_64
+		1 suites          suites --config x86_64
 		1 numa-x86_64     script numa x86_64 --mem 3G
 		1 balance-x86_64  script balance x86_64
 		1 btrfs-x86_64    script btrfs x86_64 --args page_owner=on
-		1 run             scenario --lane x86_64
+		1 run             scenario --config x86_64
 		2 knobs-x86_64    script knobs x86_64 --args numa=off
 		2 harness-quick   harness --quick
 	END
@@ -58,15 +58,15 @@ parts() {
 	END
 	x86_64-sanitize | x86_64-rt)
 		cat <<-END
-			1 suites          suites --lane $lane
-			1 numa-$lane      script numa $lane
-			2 knobs-$lane     script knobs $lane --args numa=off
-			2 soak-$lane      script soak $lane
+			1 suites          suites --config $config
+			1 numa-$config      script numa $config
+			2 knobs-$config     script knobs $config --args numa=off
+			2 soak-$config      script soak $config
 		END
 		# There is no CONFIG_NUMA_BALANCING with PREEMPT_RT.
-		[ "$lane" = x86_64-rt ] || echo "2 balance-$lane script balance $lane"
+		[ "$config" = x86_64-rt ] || echo "2 balance-$config script balance $config"
 		;;
-	*) die "LANE=$lane: must be uml, x86_64 or x86_64-rt" ;;
+	*) die "CONFIG=$config: must be uml, x86_64 or x86_64-rt" ;;
 	esac
 }
 
@@ -77,16 +77,16 @@ scenario() { "$TOOLS/run.sh" "$@"; }
 # The suites run while the guest boots; what they leaked is looked for after that.
 leaks() { script leaks "$1" --args "kunit.enable=1 kunit.filter_glob=fragbed_*"; }
 
-# script NAME LANE [OPTION...] [-- ARG...]: the scenario or test NAME in a guest.
+# script NAME CONFIG [OPTION...] [-- ARG...]: the scenario or test NAME in a guest.
 script() {
-	local script=$1 lane=$2 options=()
+	local script=$1 config=$2 options=()
 	shift 2
 	while [ $# -gt 0 ] && [ "$1" != -- ]; do
 		options+=("$1")
 		shift
 	done
-	"$TOOLS/guest.sh" --lane "$lane" --kernel "$run/$(lane_field "$lane" build)" --timeout "$limit" \
-		--out "$OUT/$script-$lane" --counts "$script-$lane" "${options[@]}" \
+	"$TOOLS/guest.sh" --config "$config" --kernel "$run/$(config_field "$config" build)" --timeout "$limit" \
+		--out "$OUT/$script-$config" --counts "$script-$config" "${options[@]}" \
 		"$script" "${@:2}"
 }
 
@@ -103,10 +103,10 @@ stream() {
 	done 3< <(parts)
 }
 
-build_lanes() {
+build_configs() {
 	local name folder
-	for name in $(lane_names "$lane"); do
-		folder=$run/$(lane_field "$name" build)
+	for name in $(config_names "$config"); do
+		folder=$run/$(config_field "$name" build)
 		[ ! -d "$folder" ] || continue
 		mkdir "$folder"
 		"$TOOLS/build.sh" "$name" "$folder" >/dev/null
@@ -139,10 +139,10 @@ export FRAGBED_COUNTS_DIR=$run/counts
 COUNTS=$FRAGBED_COUNTS_DIR
 mapfile -t names < <(parts | awk '{ print $2 }')
 [ ${#names[@]} -gt 0 ] || exit 1
-build_lanes
+build_configs
 run_streams
 add_counts "${names[@]}"
-printf '%s %s %s\n' "$PASSED" "$FAILED" "$SKIPPED" >"$COUNTS/test-$lane"
+printf '%s %s %s\n' "$PASSED" "$FAILED" "$SKIPPED" >"$COUNTS/test-$config"
 bring_counts "$kept"
 bad=0
 for name in "${names[@]}"; do

@@ -16,7 +16,7 @@ import fragbed_process
 
 # The folder that has command/ and scenarios/.
 SCRIPTS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
-LANE = "this-machine"
+CONFIG = "this-machine"
 SCENARIOS = ("quick", "compact", "soak", "pressure", "defrag", "packing", "atomic", "beside")
 
 
@@ -57,7 +57,7 @@ def environment(out, choices, force):
     """What tools/guest.sh promises the scripts. A choice SECONDS=5 is FRAGBED_JOB_SECONDS.
     By force they may take memory down to the watermarks, as in a guest."""
     env = dict(os.environ, FRAGBED_REPO=os.path.dirname(SCRIPTS), FRAGBED_OUT=out,
-               FRAGBED_LANE=LANE, FRAGBED_COUNTS=os.path.join(out, "counts"),
+               FRAGBED_CONFIG=CONFIG, FRAGBED_COUNTS=os.path.join(out, "counts"),
                PATH=os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/bin:/bin")
     env.pop("FRAGBED_FORCE", None)
     if force:
@@ -89,7 +89,7 @@ def complete_meta(out, code):
         return
     mib = int(knobs.text_of("/proc/meminfo").split()[1]) // 1024
     with open(path, "a", encoding="utf-8") as file:
-        file.write(f"config_hash {config_hash()}\nlane {LANE}\nmem {mib}M\nexit_code {code}\n")
+        file.write(f"config_hash {config_hash()}\nconfiguration {CONFIG}\nmem {mib}M\nexit_code {code}\n")
 
 
 def load_again(module):

@@ -32,19 +32,19 @@ guest() {
 	local folder=$out/$1/$2/$3
 	printf '== %s, %s, %s\n' "$1" "$2" "$3"
 	mkdir -p "$folder"
-	FRAGBED_JOB_CPUS=$4 "$repo/tools/guest.sh" --lane "$1-$2" --mem 6G --timeout 1800 \
+	FRAGBED_JOB_CPUS=$4 "$repo/tools/guest.sh" --config "$1-$2" --mem 6G --timeout 1800 \
 		--out "$folder" "$here/bench_guest.sh"
 }
 
 # In UML, where its suite runs.
 picks() {
-	"$repo/tools/kunit.sh" --lane uml-spb --out "$out/kunit" 'fragbed_spb_pick*'
+	"$repo/tools/kunit.sh" --config uml-spb --out "$out/kunit" 'fragbed_spb_pick*'
 	grep -rhoE '[0-9]+ SPBs: [0-9.]+ ns a pick' "$out/kunit" | sort -un >"$out/picks"
 }
 
 # fragbed.ko is not for kernels that are measured: it needs those with the tests.
 moves() {
-	FRAGBED_JOB_ROUNDS=3 "$repo/tools/guest.sh" --lane uml-spb --mem 1G --timeout 900 \
+	FRAGBED_JOB_ROUNDS=3 "$repo/tools/guest.sh" --config uml-spb --mem 1G --timeout 900 \
 		--out "$out/defrag" "$here/../scenarios/defrag/guest.sh"
 }
 

@@ -244,7 +244,7 @@ def origin(runs):
     """Where each figure is from: a row for each run."""
     return [{"load": load, "kernel": kernel, "seed": seed, "release": run["kernel"], "build": run["build"],
              "defrag_mode": run["defrag_mode"], "memory_mib": run["total_bytes"] >> 20, "how": run["how"],
-             "config": run["facts"].get("config_hash", "?"), "lane": run["facts"].get("lane", "?"),
+             "config": run["facts"].get("config_hash", "?"), "configuration": run["facts"].get("configuration", "?"),
              "commit": run["facts"].get("commit", "?"), "command": run["facts"].get("command", "?"),
              "exact": all(sample["drained"] for sample in run["samples"])}
             for load, of_load in runs.items() for kernel, seeds in of_load.items()

@@ -44,7 +44,7 @@ while [ $# -gt 0 ]; do
 	shift 2
 done
 
-lane_of() {
+config_of() {
 	case $1 in
 	mainline | mainline-defrag) echo exp-mainline ;;
 	spb | spb-defrag) echo exp-spb ;;
@@ -55,22 +55,22 @@ lane_of() {
 
 # Each kernel is built once, before the first guest starts; guests take it from here.
 build() {
-	local lane=$1
-	mkdir -p "$out/kernels/$lane"
-	"$repo/tools/build.sh" "$lane" "$out/kernels/$lane" >/dev/null
+	local config=$1
+	mkdir -p "$out/kernels/$config"
+	"$repo/tools/build.sh" "$config" "$out/kernels/$config" >/dev/null
 }
 
 # All that decides how a run comes out.
 key() {
 	printf '%s\n' "$1" "$2" "$mem" "$FRAGBED_JOB_ROUNDS" "$FRAGBED_JOB_PERCENT" "${ACCEL:-auto}"
-	cat "$out/kernels/$(lane_of "$1")/linux" "$here"/experiment{,_loads}.py "$here/guest.sh" "$here/../lib/chunk_map.py"
+	cat "$out/kernels/$(config_of "$1")/linux" "$here"/experiment{,_loads}.py "$here/guest.sh" "$here/../lib/chunk_map.py"
 }
 
 # facts FOLDER KERNEL: what the guest does not know about itself.
 facts() {
-	local lane
-	lane=$(lane_of "$2")
-	printf 'lane %s\nmem %s\nconfig_hash %s\ncommit %s\n' "$lane" "$mem" \
+	local config
+	config=$(config_of "$2")
+	printf 'configuration %s\nmem %s\nconfig_hash %s\ncommit %s\n' "$config" "$mem" \
 		"$(sha256sum <"$1/config" | cut -c1-12)" \
 		"$(git -C "$repo" describe --always --dirty 2>/dev/null || echo unknown)"
 	printf 'command debugfs-scripts/experiment/run.sh --mem %s --seeds %s --workloads %s --kernels %s --rounds %s --percent %s\n' \
@@ -79,8 +79,8 @@ facts() {
 
 # run KERNEL WORKLOAD SEED
 run() {
-	local folder=$out/runs/$1/$2/$3 now lane code=0
-	lane=$(lane_of "$1")
+	local folder=$out/runs/$1/$2/$3 now config code=0
+	config=$(config_of "$1")
 	export FRAGBED_JOB_WORKLOAD=$2 FRAGBED_JOB_SEED=$3 FRAGBED_JOB_DEFRAG_MODE=0
 	[[ $1 != *-defrag ]] || FRAGBED_JOB_DEFRAG_MODE=1
 	now=$(key "$1" "$3" | sha256sum)
@@ -91,7 +91,7 @@ run() {
 	rm -rf "$folder"
 	mkdir -p "$folder"
 	printf '== %s, %s, seed %s\n' "$1" "$2" "$3"
-	"$repo/tools/guest.sh" --lane "$lane" --kernel "$out/kernels/$lane" --mem "$mem" \
+	"$repo/tools/guest.sh" --config "$config" --kernel "$out/kernels/$config" --mem "$mem" \
 		--timeout "$limit" --out "$folder" "$here/guest.sh" || code=$?
 	if [ $code -ne 0 ]; then
 		[ ! -f "$folder/run.json" ] || mv "$folder/run.json" "$folder/failed.json"
@@ -105,11 +105,11 @@ run() {
 mkdir -p "$out"
 out=$(realpath "$out")
 for kernel in $kernels; do
-	lane_of "$kernel"
-done | sort -u >"$out/lanes"
-while read -r lane; do
-	build "$lane"
-done <"$out/lanes"
+	config_of "$kernel"
+done | sort -u >"$out/configs"
+while read -r config; do
+	build "$config"
+done <"$out/configs"
 rc=0
 for workload in $workloads; do
 	for seed in $seeds; do

@@ -298,7 +298,7 @@ def draw_fragment(report):
 def draw_head(report):
     meta = report["meta"]
     return [f"fragbed {meta['fragbed']} on Linux {meta['kernel']} ({meta['kernel_build']})",
-            f"  config {meta.get('config_hash', 'unknown')}, lane {meta.get('lane', 'unknown')}, "
+            f"  config {meta.get('config_hash', 'unknown')}, configuration {meta.get('configuration', 'unknown')}, "
             f"memory {meta.get('mem', 'unknown')}, seed {meta['seed']}",
             f"  page {meta['page_size']} bytes, pageblock order {meta['pageblock_order']}, "
             f"largest order {meta['max_page_order']}",

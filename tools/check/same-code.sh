@@ -3,7 +3,7 @@
 #
 # same-code.sh: does mm/page_alloc.o come out the same with our superpageblock patches
 # and CONFIG_SUPERPAGEBLOCK off as without the patches? Compares the disassembly of
-# every function, in the lane uml. Line numbers, which WARN() puts into the code, are
+# every function, in the configuration uml. Line numbers, which WARN() puts into the code, are
 # taken out by compiling both with -D__LINE__=0.
 #
 # Exit: 0 the same, 1 a function differs.

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # sparse.sh: sparse over what is ours in mm/, over what of mm/ the hooks are in and
-# over the module, as lane uml-spb has them. Fails if sparse says anything.
+# over the module, as configuration uml-spb has them. Fails if sparse says anything.
 #
 # The sparse of most distributions is older than the C of the kernel, which refuses it
 # then. If the machine's is, Debian's newest is built in the cache.
@@ -10,7 +10,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 . "$TOOLS/debian.sh"
 
-LANE=uml-spb
+CONFIG=uml-spb
 TARGETS=(mm/superpageblock/ mm/fragbed/ mm/page_alloc.o mm/vmstat.o)
 LOG=$CACHE/logs/sparse.log
 
@@ -63,8 +63,8 @@ check() {
 "$TOOLS/packages.sh" check
 TREE=$("$TOOLS/prepare.sh")
 KEY=$(basename "$(dirname "$TREE")")
-BUILD=$CACHE/build/$KEY/$LANE
-"$TOOLS/build.sh" "$LANE" >/dev/null
+BUILD=$CACHE/build/$KEY/$CONFIG
+"$TOOLS/build.sh" "$CONFIG" >/dev/null
 take_lock "$KEY"
 choose_sparse
 check >"$LOG" 2>&1 || die "cannot check: see $LOG"

@@ -3,23 +3,23 @@
 #
 # others.sh [--seed N] [--resume] [ITEM...]: what "make others" does: tests that others have written,
 # on mainline and on ours with the same configuration, but for superpageblocks. In UML
-# all_tests, the kernel's own set of KUnit suites; with LANE=x86_64, in QEMU, the ITEMs of
+# all_tests, the kernel's own set of KUnit suites; with CONFIG=x86_64, in QEMU, the ITEMs of
 # debugfs-scripts/tests/external/others.sh, by default all below, on both kernels side by side: that takes
 # hours, and with --resume what an interrupted run has already is not run again.
 #
 # What does not come out the same on both is run three times more, since a test may fail
-# by chance. build/others/LANE/ has the table, also as JSON, and a folder run-N/KERNEL for
+# by chance. build/others/CONFIG/ has the table, also as JSON, and a folder run-N/KERNEL for
 # what each run said. Exit: 0 nothing is worse on ours, 1 something is.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
-lane=${LANE:-uml}
+config=${CONFIG:-uml}
 again=3
 MM=(compaction hugetlb thp migration cow madv_guard madv_populate process_madv ksm ksm_numa
 	mmap mremap mlock gup_test userfaultfd soft_dirty pagemap mkdirty mdwe vma_merge rmap
 	memory-failure memfd_secret process_mrelease)
 
-usage() { die "usage: [LANE=uml|x86_64] others.sh [--seed N] [--resume] [ITEM...]"; }
+usage() { die "usage: [CONFIG=uml|x86_64] others.sh [--seed N] [--resume] [ITEM...]"; }
 
 # Those of the class "vm", without those that stress-ng itself says may hang a machine,
 # and the one that moves memory from node to node.
@@ -47,10 +47,10 @@ choose_items() {
 
 # The same names as in the folders: mainline first.
 kernels() {
-	case $lane in
+	case $config in
 	uml) printf '%s\n' others-uml-mainline others-uml-spb ;;
 	x86_64) printf '%s\n' others-mainline others-spb ;;
-	*) die "LANE=$lane: must be uml or x86_64" ;;
+	*) die "CONFIG=$config: must be uml or x86_64" ;;
 	esac
 }
 
@@ -76,15 +76,15 @@ build_all() {
 	for kernel in "${pair[@]}"; do
 		mkdir -p "$run/$kernel"
 		image=$("$TOOLS/build.sh" "$kernel" "$run/$kernel")
-		new_facts "$kernel" "${image%"/$(lane_field "$kernel" image)"}"
+		new_facts "$kernel" "${image%"/$(config_field "$kernel" image)"}"
 	done
-	[ "$lane" = uml ] || FRAGBED_JOB_SELFTESTS=$("$TOOLS/external/selftests.sh")
+	[ "$config" = uml ] || FRAGBED_JOB_SELFTESTS=$("$TOOLS/external/selftests.sh")
 	export FRAGBED_JOB_SELFTESTS
 }
 
 # run_suites KERNEL FOLDER: its exit code is no answer, since a suite may fail on both.
 run_suites() {
-	"$TOOLS/kunit.sh" --lane "$1" --kernel "$run/$1" --limit 1200 --out "$2" '*' >"$2/$1.txt" 2>&1 || :
+	"$TOOLS/kunit.sh" --config "$1" --kernel "$run/$1" --limit 1200 --out "$2" '*' >"$2/$1.txt" 2>&1 || :
 	[ -s "$2/$1/result.json" ] || die "$1: no suite was run, see $2/$1.txt"
 }
 
@@ -108,7 +108,7 @@ run_guests() {
 	mapfile -t left < <(not_begun "$to" "$@")
 	while [ ${#left[@]} -gt 0 ]; do
 		before=${#left[@]} rc=0
-		"$TOOLS/guest.sh" --lane "$kernel" --kernel "$run/$kernel" --timeout $((before * 960)) --out "$to" \
+		"$TOOLS/guest.sh" --config "$kernel" --kernel "$run/$kernel" --timeout $((before * 960)) --out "$to" \
 			--args "$patience" others "${left[@]}" || rc=$?
 		mv "$to/kernel.log" "$to/kernel-before-$before.log"
 		mapfile -t left < <(not_begun "$to" "$@")
@@ -123,7 +123,7 @@ run_one() {
 	trap 'exit 130' INT
 	say "== $kernel, ${folder##*/}"
 	mkdir -p "$folder/$kernel"
-	case $lane in
+	case $config in
 	uml) run_suites "$kernel" "$folder" ;;
 	*) run_guests "$kernel" "$folder/$kernel" "$@" ;;
 	esac
@@ -162,7 +162,7 @@ while [ $# -gt 0 ]; do
 	esac
 done
 # all_tests is run as a whole.
-if [ "$lane" = x86_64 ]; then
+if [ "$config" = x86_64 ]; then
 	"$TOOLS/packages.sh" others
 	chosen=$(choose_items "$@")
 elif [ $# -gt 0 ]; then
@@ -171,7 +171,7 @@ fi
 mapfile -t items <<<"${chosen:-}"
 mapfile -t pair < <(kernels)
 [ ${#pair[@]} -eq 2 ] || exit 1
-out=$OUT/others/$lane
+out=$OUT/others/$config
 make_run_folder
 [ -z "$resume" ] || forget_unfinished
 [ -n "$resume" ] || rm -rf "$out"
@@ -184,5 +184,5 @@ done
 rc=0
 "$TOOLS/external/others_table.py" "$out" "${pair[@]}" || rc=$?
 read -r passed failed skipped <"$out/counts"
-write_counts "others-$lane" "$passed" "$failed" "$skipped"
+write_counts "others-$config" "$passed" "$failed" "$skipped"
 exit $rc

@@ -51,7 +51,7 @@ run_test() {
 list_tests() { declare -F | sed -n 's/^declare -f test_//p'; }
 
 QUICK=(suite_passes suite_fails suite_skips suite_warns suite_crashes suite_hangs no_test_ran
-	case_goes_missing skipped_in_every_lane guest_exit_code guest_panic guest_hang
+	case_goes_missing skipped_in_every_config guest_exit_code guest_panic guest_hang
 	two_guests_at_once)
 
 # For the tests: the prepared tree and a kernel that no build replaces.
@@ -60,7 +60,7 @@ prepare_bench() {
 	TREE=$("$TOOLS/prepare.sh")
 	built=$run/built
 	mkdir -p "$built"
-	"$TOOLS/build.sh" "${LANE:-uml}" "$built" >/dev/null
+	"$TOOLS/build.sh" "${CONFIG:-uml}" "$built" >/dev/null
 }
 
 counts=harness

@@ -14,7 +14,7 @@ mutant() {
 		function = "$2"
 		from = '$3'
 		to = '$4'
-		lane = "uml"
+		config = "uml"
 	TOML
 }
 

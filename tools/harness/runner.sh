@@ -33,7 +33,7 @@ result.show()
 sys.exit(result.exit_code())' "$TOOLS" && says "MISSING s.b"
 }
 
-test_skipped_in_every_lane() {
+test_skipped_in_every_config() {
 	printf '{"skipped": {"a.b": "no memory", "a.c": "x"}}' >"$work/1"
 	printf '{"skipped": {"a.b": "no zone"}}' >"$work/2"
 	exits 1 "$TOOLS/suites.py" compare "$work/1" "$work/2" && says "FAIL a.b" && ! says "a.c"

@@ -114,7 +114,7 @@ run_guest() {
 	fact wanted "${STEPS[*]}"
 	make_initrd
 	say "$series: booting $kernel"
-	run_stoppable "$TOOLS/boot.py" --lane x86_64 --folder "$job" --out "$to" --host "$root" \
+	run_stoppable "$TOOLS/boot.py" --config x86_64 --folder "$job" --out "$to" --host "$root" \
 		--initrd "$job/initrd" --limit "$LIMIT" --log "$to/kernel.log" --job "$to/guest.txt" -- \
 		numa=off || code=$?
 	what=$(outcome $code)

@@ -5,7 +5,7 @@
 #
 # The same atomic allocations (atomic.sh) on a UML kernel without superpageblocks and on
 # one with them. What the one can serve the other has to: a step that fails only with
-# superpageblocks is a failure. Leaves what each got in build/atomic/LANE/SEED/steps.
+# superpageblocks is a failure. Leaves what each got in build/atomic/CONFIG/SEED/steps.
 # Exit: 0 done, 1 failed, 4 refused (a requirement is missing).
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -44,10 +44,10 @@ compare() {
 rm -rf "$out"
 rc=0
 for seed in $seeds; do
-	for lane in $without $with; do
-		printf '== %s, seed %s\n' "$lane" "$seed"
-		FRAGBED_JOB_SEED=$seed "$repo/tools/guest.sh" --lane "$lane" --mem 1G --timeout 600 \
-			--args log_buf_len=4M --out "$out/$lane/$seed" "$here/guest.sh"
+	for config in $without $with; do
+		printf '== %s, seed %s\n' "$config" "$seed"
+		FRAGBED_JOB_SEED=$seed "$repo/tools/guest.sh" --config "$config" --mem 1G --timeout 600 \
+			--args log_buf_len=4M --out "$out/$config/$seed" "$here/guest.sh"
 	done
 	printf 'seed %s: ' "$seed"
 	compare "$out/$without/$seed/steps" "$out/$with/$seed/steps" || rc=1

@@ -12,5 +12,5 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repo=$(cd "$here/../../.." && pwd)
 
 rm -rf "$repo/build/report-beside"
-exec "$repo/tools/guest.sh" --lane "${LANE:-uml-numa}" --timeout 900 \
+exec "$repo/tools/guest.sh" --config "${CONFIG:-uml-numa}" --timeout 900 \
 	--out "$repo/build/report-beside" "$here/guest.sh"

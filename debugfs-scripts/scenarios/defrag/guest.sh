@@ -211,7 +211,7 @@ write_meta() {
 		echo "kernel $(uname -r)"
 		echo "kernel_build $(uname -v)"
 		echo "cmdline $(cat /proc/cmdline)"
-		echo "lane ${FRAGBED_LANE:-unknown}"
+		echo "configuration ${FRAGBED_CONFIG:-unknown}"
 		echo "rounds $rounds"
 		echo "seed $seed"
 		echo "percent $((level / 10))"

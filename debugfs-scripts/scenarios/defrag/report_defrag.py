@@ -192,7 +192,7 @@ def head(report):
     meta = report["meta"]
     size = meta["spb_pages"] * meta["page_size"] / 2**20
     return ["Superpageblocks: tainted ones defragmented, clean ones evacuated",
-            f"Linux {meta['kernel']}, lane {meta['lane']}, {meta['rounds']} rounds, seed {meta['seed']}, "
+            f"Linux {meta['kernel']}, configuration {meta['configuration']}, {meta['rounds']} rounds, seed {meta['seed']}, "
             f"{meta['percent']}% of memory filled, a letter for each {size:g} MiB",
             f"debugfs-scripts/scenarios/defrag/run.sh --rounds {meta['rounds']} --seed {meta['seed']}"]
 

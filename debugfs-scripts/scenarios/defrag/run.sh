@@ -27,7 +27,7 @@ done
 # The report of a run that did not happen must not be taken for this one's.
 rm -rf "$out"
 code=0
-"$repo/tools/guest.sh" --lane uml-spb --mem 1G --timeout 900 --out "$out" \
+"$repo/tools/guest.sh" --config uml-spb --mem 1G --timeout 900 --out "$out" \
 	"$here/guest.sh" || code=$?
 if [ ! -s "$out/states" ]; then
 	echo "run: the guest left no states, exit code $code"

@@ -27,10 +27,10 @@ done
 
 rm -rf "$out"
 for seed in $seeds; do
-	for lane in uml-small-blocks uml-spb; do
-		printf '== %s, seed %s\n' "$lane" "$seed"
-		FRAGBED_JOB_SEED=$seed "$repo/tools/guest.sh" --lane "$lane" --mem 1G --timeout 900 \
-			--out "$out/$lane/$seed" "$here/guest.sh"
+	for config in uml-small-blocks uml-spb; do
+		printf '== %s, seed %s\n' "$config" "$seed"
+		FRAGBED_JOB_SEED=$seed "$repo/tools/guest.sh" --config "$config" --mem 1G --timeout 900 \
+			--out "$out/$config/$seed" "$here/guest.sh"
 	done
 done
 "$here/report.py" "$out" off=uml-small-blocks on=uml-spb

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # memory_hotplug.sh: memory goes offline, comes back, is plugged in and pulled out while
-# the knobs hold it. KTAP on stdout. For the lane x86_64-hotplug, in which the monitor of
+# the knobs hold it. KTAP on stdout. For the configuration x86_64-hotplug, in which the monitor of
 # QEMU is on the third serial line and node 2 has no memory until it is plugged in.
 #
 #   FRAGBED_JOB_ROUNDS=3   how often a block goes and comes back beside all that runs
@@ -202,7 +202,7 @@ it_is_pulled_out_and_nothing_is_lost it_is_not_pulled_out_under_what_cannot_move
 
 need_module
 need test -e $memory/block_size_bytes -- "the kernel was built without CONFIG_MEMORY_HOTPLUG"
-need test "$(cat $nodes/possible)" = 0-2 -- "there is no room for a third node: not the lane x86_64-hotplug"
+need test "$(cat $nodes/possible)" = 0-2 -- "there is no room for a third node: not the config x86_64-hotplug"
 need test -c $monitor -- "there is no third serial line"
 need which numactl bash -- "numactl or bash is missing"
 check_needs

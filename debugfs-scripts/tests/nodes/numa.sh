@@ -13,7 +13,7 @@ nodes=/sys/devices/system/node
 work=${TMPDIR:-/tmp}/fragbed-numa
 
 last=1
-case ${FRAGBED_LANE:-} in *-numa) last=3 ;; esac
+case ${FRAGBED_CONFIG:-} in *-numa) last=3 ;; esac
 
 need test -d $nodes/node$last -- "there is no node $last; needs CONFIG_NUMA and, in UML, numa=fake=4"
 need test -d /sys/devices/system/cpu/cpu1 -- "there is one CPU; UML needs ncpus=2 seccomp=on"

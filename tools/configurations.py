@@ -1,21 +1,21 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 #
-# The lanes: a build of the kernel and how it is started. Imported by the tools
+# The configurations: a build of the kernel and how it is started. Imported by the tools
 # in Python; for those in shell:
 #
-#   lanes.py list [GROUP]  the names, a line each; only those "make test" runs together
-#   lanes.py LANE FIELD    one of the fields below
+#   configurations.py list [GROUP]  the names, a line each; only those "make test" runs together
+#   configurations.py CONFIG FIELD    one of the fields below
 import dataclasses
 import sys
 
 
 @dataclasses.dataclass(frozen=True)
-class Lane:
-    build: str          # lanes that differ in nothing but the start share one
+class Configuration:
+    build: str          # configs that differ in nothing but the start share one
     arch: str           # as in ARCH=
     image: str          # what make builds and the machine starts
-    group: str = ""     # "make test" runs the lanes of a group together
+    group: str = ""     # "make test" runs the configs of a group together
     mem: str = "1G"
     args: str = ""      # on the kernel's command line
     suite_args: str = ""
@@ -39,62 +39,62 @@ BZIMAGE = "arch/x86/boot/bzImage"
 # seccomp=on, and then none of them starts without a report under kmemleak: see
 # docs/mainline-defects.md. With KASAN each suite leaves some superpageblocks tainted
 # by what the kernel keeps: in 1 GiB there are too few others in the end.
-LANES = {
-    "uml": Lane("uml", "um", "linux", "uml"),
-    "uml-small-blocks": Lane("uml-small-blocks", "um", "linux", "uml",
+CONFIGURATIONS = {
+    "uml": Configuration("uml", "um", "linux", "uml"),
+    "uml-small-blocks": Configuration("uml-small-blocks", "um", "linux", "uml",
                              suite_args="movablecore=256M"),
-    "uml-numa": Lane("uml-small-blocks", "um", "linux", "uml",
+    "uml-numa": Configuration("uml-small-blocks", "um", "linux", "uml",
                      args="numa=fake=4 ncpus=2 seccomp=on", suite_args="movablecore=256M"),
-    "uml-spb": Lane("uml-spb", "um", "linux", "uml"),
-    "sanitize": Lane("sanitize", "um", "linux", "sanitize", args="page_poison=1 kmemleak=on",
+    "uml-spb": Configuration("uml-spb", "um", "linux", "uml"),
+    "sanitize": Configuration("sanitize", "um", "linux", "sanitize", args="page_poison=1 kmemleak=on",
                      suite_args=NO_DEPOT, suite_mem="1536M"),
-    "sanitize-numa": Lane("sanitize", "um", "linux", "sanitize", mem="4G",
+    "sanitize-numa": Configuration("sanitize", "um", "linux", "sanitize", mem="4G",
                           args="page_poison=1 numa=fake=4 ncpus=2 seccomp=on",
                           suite_args=f"movablecore=256M {NO_DEPOT}"),
-    "sanitize-cpus": Lane("sanitize", "um", "linux", args="page_poison=1 ncpus=2 seccomp=on"),
-    "x86_64": Lane("x86_64", "x86_64", BZIMAGE, "x86_64", mem="2G",
+    "sanitize-cpus": Configuration("sanitize", "um", "linux", args="page_poison=1 ncpus=2 seccomp=on"),
+    "x86_64": Configuration("x86_64", "x86_64", BZIMAGE, "x86_64", mem="2G",
                    suite_args="movablecore=512M"),
-    "x86_64-sanitize": Lane("x86_64-sanitize", "x86_64", BZIMAGE, "x86_64-sanitize", mem="3G",
+    "x86_64-sanitize": Configuration("x86_64-sanitize", "x86_64", BZIMAGE, "x86_64-sanitize", mem="3G",
                             args="page_poison=1 kmemleak=on", suite_args=NO_DEPOT),
-    "x86_64-rt": Lane("x86_64-rt", "x86_64", BZIMAGE, "x86_64-rt", mem="2G",
+    "x86_64-rt": Configuration("x86_64-rt", "x86_64", BZIMAGE, "x86_64-rt", mem="2G",
                       args="page_poison=1"),
-    "x86_64-hotplug": Lane("x86_64", "x86_64", BZIMAGE, mem="2G", args="movablecore=1G",
+    "x86_64-hotplug": Configuration("x86_64", "x86_64", BZIMAGE, mem="2G", args="movablecore=1G",
                            hotplug=True),
-    "faults-spb": Lane("faults-spb", "um", "linux"),
-    "fuzz-spb": Lane("fuzz-spb", "um", "linux", args="ncpus=2 seccomp=on"),
-    "fuzz-kasan": Lane("fuzz-kasan", "um", "linux", args="ncpus=2 seccomp=on"),
-    "gcov-spb": Lane("gcov-spb", "um", "linux"),
-    "gcov-x86_64": Lane("gcov-x86_64", "x86_64", BZIMAGE, mem="2G",
+    "faults-spb": Configuration("faults-spb", "um", "linux"),
+    "fuzz-spb": Configuration("fuzz-spb", "um", "linux", args="ncpus=2 seccomp=on"),
+    "fuzz-kasan": Configuration("fuzz-kasan", "um", "linux", args="ncpus=2 seccomp=on"),
+    "gcov-spb": Configuration("gcov-spb", "um", "linux"),
+    "gcov-x86_64": Configuration("gcov-x86_64", "x86_64", BZIMAGE, mem="2G",
                         suite_args="movablecore=512M"),
 }
 
 # The kernels of the experiment and of the price list, without debugging: mainline as it
 # is, ours with CONFIG_SUPERPAGEBLOCK off and on. Each once more as counted instructions.
 for _name in ("mainline", "off", "spb"):
-    LANES[f"exp-{_name}"] = Lane(f"exp-{_name}", "x86_64", BZIMAGE, mem="12G",
+    CONFIGURATIONS[f"exp-{_name}"] = Configuration(f"exp-{_name}", "x86_64", BZIMAGE, mem="12G",
                                  series="none" if _name == "mainline" else "ours",
                                  modules="bench", nodes=1)
-    LANES[f"count-{_name}"] = dataclasses.replace(LANES[f"exp-{_name}"], mem="6G", cpus=1,
+    CONFIGURATIONS[f"count-{_name}"] = dataclasses.replace(CONFIGURATIONS[f"exp-{_name}"], mem="6G", cpus=1,
                                                   icount=True)
 
 # The kernels on which other people's tests run: mainline and ours, configured the same.
 for _ours in (False, True):
     _how = {"series": "ours" if _ours else "none", "modules": "none"}
     _name = "others-uml-spb" if _ours else "others-uml-mainline"
-    LANES[_name] = Lane(_name, "um", "linux", **_how)
+    CONFIGURATIONS[_name] = Configuration(_name, "um", "linux", **_how)
     _name = "others-spb" if _ours else "others-mainline"
-    LANES[_name] = Lane(_name, "x86_64", BZIMAGE, mem="4G", **_how)
+    CONFIGURATIONS[_name] = Configuration(_name, "x86_64", BZIMAGE, mem="4G", **_how)
 
 
 def main():
     if sys.argv[1:2] == ["list"]:
         groups = sys.argv[2:]
-        print(*(name for name, lane in LANES.items() if not groups or lane.group in groups),
+        print(*(name for name, config in CONFIGURATIONS.items() if not groups or config.group in groups),
               sep="\n")
-    elif len(sys.argv) == 3 and sys.argv[1] in LANES:
-        print(getattr(LANES[sys.argv[1]], sys.argv[2]))
+    elif len(sys.argv) == 3 and sys.argv[1] in CONFIGURATIONS:
+        print(getattr(CONFIGURATIONS[sys.argv[1]], sys.argv[2]))
     else:
-        sys.exit(f"usage: lanes.py list [GROUP] | LANE FIELD; there are: {', '.join(LANES)}")
+        sys.exit(f"usage: configurations.py list [GROUP] | CONFIG FIELD; there are: {', '.join(CONFIGURATIONS)}")
 
 
 if __name__ == "__main__":
