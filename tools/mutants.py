@@ -1,32 +1,38 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 #
-# Applies one small wrong change at a time to the prepared tree, rebuilds, runs
-# the suites or a script in a guest, and prints which case noticed. The changes are in
-# kunit/mutants.toml:
+# Mutation testing: changes one place of the prepared tree at a time, rebuilds the kernel,
+# runs the suites (or a script in a guest) and prints which case failed. The mutants are
+# in kunit/mutants/, one file per suite:
+#
+#   [defaults]                  values for all mutants of the file: any key but id and rule
+#   suite = "fragbed_capture"
+#   file = "mm/page_alloc.c"
 #
 #   [[mutant]]
-#   id = "capture-any-order"    a name
-#   rule = "C1"                 the rule it breaks
+#   id = "capture-any-order"    unique over all files
+#   rule = "C1"                 the rule of docs/rules.md that it breaks
 #   file = "mm/page_alloc.c"    in the kernel tree
 #   function = "compaction_capture"
-#   from = "..."                text that stands once in that function
+#   from = "..."                text that occurs once in that function
 #   to = "..."
-#   nth = 2                     (optional) the second place, if there are more
-#   config = "uml"                (optional) only there, not in CONFIGS
-#   script = "balance"          (optional) a scenario or test of debugfs-scripts/, not the suites
-#   args = "page_owner=on"      (optional) for the kernel when it runs the script
-#   "7.3" = { function = "f" }  (optional) what is otherwise in Linux 7.3; false: it
-#                               has nothing to break
+#   nth = 2                     (optional) which occurrence, if there are several
+#   suite = "fragbed_capture"   (optional) the suite that runs first; if it passes, all run
+#   config = "uml"              (optional) the only configuration, instead of CONFIGS
+#   script = "balance"          (optional) run this scenario or test instead of the suites
+#   args = "page_owner=on"      (optional) kernel arguments for the script
+#   "7.3" = { function = "f" }  (optional) keys that differ in Linux 7.3; false: the mutant
+#                               does not exist there
 #
-# A mutant that no suite notices is a failure. So is one that does not apply or
-# build. One stream per CPU works on the mutants, each in a mount namespace of its
-# own where overlays lie over the tree and the builds: the real ones never change.
+# The run fails if a mutant survives, does not apply or does not build. One stream per CPU
+# works on the mutants, each in a mount namespace of its own with overlays over the tree
+# and the builds, so the originals never change.
 import argparse
 import contextlib
 import ctypes
 import fcntl
 import fnmatch
+import glob
 import json
 import os
 import re
@@ -46,20 +52,13 @@ import suites
 TOOLS = os.path.dirname(os.path.realpath(__file__))
 REPO = os.path.dirname(TOOLS)
 CONFIGS = ("uml-small-blocks", "uml")
-# The suites that judge in a configuration; all of them in the others.
+# The suites that run in a configuration; in the other configurations all suites run.
 SUITES = {"uml-spb": "fragbed_spb_*"}
-# The suite that is asked first, by the beginning of the rule.
-FIRST = {
-    "FP": "fragbed_free_paths",
-    "SP": "fragbed_spb_pick", "SI": "fragbed_spb_index", "SS": "fragbed_spb_steering",
-    "SC": "fragbed_spb_steering", "SD": "fragbed_spb_defrag", "SK": "fragbed_spb_defrag",
-    "SE": "fragbed_spb_evacuate", "SH": "fragbed_spb_shrink", "SB": "fragbed_spb_boot",
-    "SR": "fragbed_spb_check",
-}
 KEYS = {"id", "rule", "file", "function", "from", "to"}
-OPTIONAL_KEYS = {"nth", "config", "script", "args"}
+OPTIONAL_KEYS = {"nth", "suite", "config", "script", "args"}
+DEFAULT_KEYS = (KEYS | OPTIONAL_KEYS) - {"id", "rule"}
 SERIES = re.compile(r"\d+\.\d+")
-# How a mutant's number goes through the queue.
+# The format of a mutant's number in the queue.
 TICKET = struct.Struct("I")
 
 
@@ -72,7 +71,7 @@ class DoesNotApply(Exception):
 
 
 def function_spans(text, function):
-    """Where the function's definitions start and end; #ifdef may give it two."""
+    """Start and end of the function's definitions; with #ifdef there may be two."""
     for match in re.finditer(rf"^(?=[^\s#/*}}])(?:.*\b)?{re.escape(function)}\(", text, re.M):
         start = text.find("\n{", match.start())
         end = text.find("\n}", start)
@@ -94,25 +93,51 @@ def mutate(text, mutant):
     found = places(text, mutant)
     nth = mutant.get("nth", 0)
     if not found:
-        raise DoesNotApply(f"its text is not in {mutant['function']}()")
+        raise DoesNotApply(f"{mutant['function']}() does not contain its text")
     if nth > len(found) or (not nth and len(found) > 1):
-        raise DoesNotApply(f"its text is {len(found)} times in {mutant['function']}()")
+        raise DoesNotApply(f"{mutant['function']}() contains its text {len(found)} times")
     at = found[nth - 1 if nth else 0]
     return text[:at] + mutant["to"] + text[at + len(mutant["from"]):]
 
 
-def read_table(path):
+def read_file(path):
+    """The mutants of one file, each with the file's defaults."""
     with open(path, "rb") as file:
-        mutants = tomllib.load(file).get("mutant", [])
+        try:
+            content = tomllib.load(file)
+        except tomllib.TOMLDecodeError as error:
+            sys.exit(f"{path}: {error}")
+    defaults = content.pop("defaults", {})
+    mutants = [defaults | mutant for mutant in content.pop("mutant", [])]
+    if content:
+        sys.exit(f"{path}: unknown: {', '.join(content)}; known are [defaults] and [[mutant]]")
+    check_keys(f"{path}: [defaults]", defaults, set(), DEFAULT_KEYS)
     for mutant in mutants:
-        unknown = {key for key in mutant.keys() - KEYS - OPTIONAL_KEYS if not SERIES.fullmatch(key)}
-        wrong = (KEYS - mutant.keys()) | unknown
-        if wrong:
-            sys.exit(f"{path}: mutant {mutant.get('id', '?')}: missing or unknown: {', '.join(sorted(wrong))}")
-    names = [mutant["id"] for mutant in mutants]
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        sys.exit(f"{path}: twice: {', '.join(sorted(twice))}")
+        check_keys(f"{path}: mutant {mutant.get('id', '?')}", mutant, KEYS, KEYS | OPTIONAL_KEYS)
+    return mutants
+
+
+def check_keys(where, table, needed, known):
+    if missing := sorted(needed - table.keys()):
+        sys.exit(f"{where}: missing: {', '.join(missing)}")
+    unknown = sorted(key for key in table.keys() - known if not SERIES.fullmatch(key))
+    if unknown:
+        sys.exit(f"{where}: unknown: {', '.join(unknown)}; known are {', '.join(sorted(known))} "
+                 "and a version of Linux such as 7.3")
+
+
+def read_table(path):
+    """The mutants of a file, or of all files in a folder."""
+    paths = [path]
+    if os.path.isdir(path):
+        paths = sorted(glob.glob(os.path.join(path, "*.toml")))
+    mutants, file_of = [], {}
+    for file in paths:
+        for mutant in read_file(file):
+            if mutant["id"] in file_of:
+                sys.exit(f"{file}: mutant {mutant['id']} is in {file_of[mutant['id']]} already")
+            file_of[mutant["id"]] = file
+            mutants.append(mutant)
     return mutants
 
 
@@ -123,10 +148,10 @@ def series_of(tree):
 
 
 def for_series(mutants, series):
-    """As they are in that kernel, without those that it has no place for."""
+    """The mutants with that kernel's keys, without those that do not exist there."""
     absent = [mutant["id"] for mutant in mutants if mutant.get(series) is False]
     if absent:
-        say(f"Linux {series} has nothing to break for {len(absent)}: {', '.join(absent)}")
+        say(f"not in Linux {series}: {len(absent)} mutants: {', '.join(absent)}")
     return [mutant | mutant.get(series, {}) for mutant in mutants if mutant.get(series) is not False]
 
 
@@ -135,7 +160,7 @@ def _die_with_parent():
 
 
 class Bench:
-    """The prepared tree with its builds, as this process sees them."""
+    """The prepared tree and its builds, as this process sees them."""
 
     def __init__(self, tree, out):
         self.tree, self.out = tree, out
@@ -149,7 +174,7 @@ class Bench:
         return os.path.join(self.cache, "build", self.key, configurations.CONFIGURATIONS[config].build)
 
     def make(self, config):
-        """Rebuilds the configuration's kernel; returns what the compiler said or None."""
+        """Rebuilds the configuration's kernel; returns the compiler's errors or None."""
         kernel = configurations.CONFIGURATIONS[config]
         command = ["make", "-C", self.tree, "ARCH=" + kernel.arch, "O=" + self.build_folder(config),
                    f"-j{os.cpu_count()}", os.path.basename(kernel.image)]
@@ -169,19 +194,19 @@ class Bench:
 
     @contextlib.contextmanager
     def kernel(self, config):
-        """The configuration's kernel and the module, which no mutant changes, in a private
-        folder, named as the shell tools do it."""
+        """A private folder with the configuration's kernel and the module, which no mutant
+        changes."""
         with private_folder(self.cache) as folder:
             shutil.copy(os.path.join(self.build_folder(config), configurations.CONFIGURATIONS[config].image),
                         os.path.join(folder, "linux"))
             shutil.copy(os.path.join(self.build_folder(config), "fragbed", "fragbed.ko"), folder)
             yield folder
 
-    def run(self, config, limit, expected=None, glob=None):
+    def run(self, config, which, limit, expected=None):
+        """The suites whose names match the pattern."""
         with self.kernel(config) as folder:
             out = os.path.join(self.out, config)
-            return suites.Suites(self.tree, config, folder, out, limit).run(
-                glob or SUITES.get(config, "fragbed_*"), expected)
+            return suites.Suites(self.tree, config, folder, out, limit).run(which, expected)
 
     def run_script(self, config, script, args, limit):
         """Exit code and the first case that failed, or ''."""
@@ -197,14 +222,14 @@ class Bench:
 
 @contextlib.contextmanager
 def private_folder(cache):
-    """Named as the shell tools do it, who clean up after the dead."""
+    """Named as in common.sh, so that a later run removes it if this process is killed."""
     runs = os.path.join(cache, "run")
     os.makedirs(runs, exist_ok=True)
     folder = tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=runs)
     try:
         yield folder
     finally:
-        # An overlay leaves a folder that not even its owner may read.
+        # An overlay leaves a folder that even its owner must not read.
         subprocess.run(["chmod", "-R", "u+rwx", folder], stderr=subprocess.DEVNULL)
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -217,7 +242,7 @@ def answer(tool, *args):
 
 
 def take_lock(tree):
-    """Nobody else builds meanwhile: the overlays want the files below to stay."""
+    """Keeps other runs from building: the files below an overlay must not change."""
     cache, key = tree.split("/trees/")[0], os.path.basename(os.path.dirname(tree))
     path = os.path.join(cache, "locks", key)
     lock = open(path, "w")
@@ -230,37 +255,38 @@ def take_lock(tree):
     return lock
 
 
-def clean_suites(bench, config):
-    """The configuration's cases and a time limit for the mutants' runs."""
+def clean_suites(bench, config, which):
+    """The cases of these suites, and a time limit for their runs on mutants."""
     start = time.monotonic()
-    result = bench.run(config, 120)
+    result = bench.run(config, which, 120)
     took = time.monotonic() - start
     if result.exit_code() != suites.PASSED:
         result.show()
-        sys.exit("the suites are not green without a mutant")
-    say(f"{config}: green without a mutant, {took:.0f}s")
+        sys.exit(f"{config}: {which} does not pass without a mutant")
+    say(f"{config}: {which} passes without a mutant, {took:.0f}s")
     return result.expected, 10 + 4 * took
 
 
 def clean_script(bench, config, script, args):
-    """A time limit for the mutants' runs."""
+    """A time limit for the script's runs on mutants."""
     start = time.monotonic()
     code, case = bench.run_script(config, script, args, 300)
     took = time.monotonic() - start
     if code:
-        sys.exit(f"{script}.sh is not green without a mutant: exit code {code} {case}")
-    say(f"{config}: {script}.sh is green without a mutant, {took:.0f}s")
+        sys.exit(f"{config}: {script} does not pass without a mutant: exit code {code} {case}")
+    say(f"{config}: {script} passes without a mutant, {took:.0f}s")
     return 10 + 4 * took
 
 
 def run_clean(bench, mutants):
-    """Everything has to be green before a mutant means anything. Returns the cases
-    and time limits by config, and the limits by config/script."""
+    """Everything has to pass without a mutant first. Returns the cases and time limits by
+    "config/suites", and the time limits by "config/script"."""
     clean = {}
     for config in sorted({config for mutant in mutants for config in configs_of(mutant)}):
         answer("build.sh", config)
-        if any("script" not in mutant and config in configs_of(mutant) for mutant in mutants):
-            clean[config] = clean_suites(bench, config)
+    for config, which in sorted({(config, which) for mutant in mutants if "script" not in mutant
+                                 for config in configs_of(mutant) for which in suites_of(mutant, config)}):
+        clean[f"{config}/{which}"] = clean_suites(bench, config, which)
     for config, script, args in sorted({(configs_of(m)[0], *script_of(m)) for m in mutants if "script" in m}):
         clean[f"{config}/{script}"] = clean_script(bench, config, script, args)
     return clean
@@ -270,6 +296,12 @@ def configs_of(mutant):
     return (mutant["config"],) if "config" in mutant else CONFIGS
 
 
+def suites_of(mutant, config):
+    """The suites to run, in this order: the mutant's own, then all of the configuration."""
+    own = [mutant["suite"]] if "suite" in mutant else []
+    return [*own, SUITES.get(config, "fragbed_*")]
+
+
 def script_of(mutant):
     return mutant["script"], mutant.get("args", "")
 
@@ -277,8 +309,17 @@ def script_of(mutant):
 def try_script(bench, config, script, args, limit):
     code, case = bench.run_script(config, script, args, limit)
     if code == suites.SKIPPED:
-        return "NOT TRIED", f"{script}.sh skips"
-    return ("killed", f"{case or suites.WORDS.get(code, code)} ({script}.sh)") if code else ("SURVIVED", "")
+        return "NOT TRIED", f"{script} is skipped"
+    return ("killed", f"{case or suites.WORDS.get(code, code)} ({script})") if code else ("SURVIVED", "")
+
+
+def try_suites(bench, config, mutant, clean):
+    for which in suites_of(mutant, config):
+        expected, limit = clean[f"{config}/{which}"]
+        killer = bench.run(config, which, limit, expected).killer()
+        if killer is not None:
+            return "killed", f"{killer} ({config})"
+    return "SURVIVED", ""
 
 
 def try_config(bench, config, mutant, clean):
@@ -289,16 +330,7 @@ def try_config(bench, config, mutant, clean):
         return "DOES NOT BUILD", line
     if "script" in mutant:
         return try_script(bench, config, *script_of(mutant), clean[f"{config}/{mutant['script']}"])
-    killer = ask_suites(bench, config, mutant["rule"][:2], *clean[config])
-    return ("SURVIVED", "") if killer is None else ("killed", f"{killer} ({config})")
-
-
-def ask_suites(bench, config, rules, expected, limit):
-    """Who noticed: the suite of these rules is asked alone, and then all if it did not."""
-    first = FIRST.get(rules) if config in SUITES else None
-    own = [case for case in expected if case.startswith(f"{first}.")]
-    killer = bench.run(config, limit, own, first).killer() if own else None
-    return killer if killer is not None else bench.run(config, limit, expected).killer()
+    return try_suites(bench, config, mutant, clean)
 
 
 def try_mutant(bench, mutant, clean):
@@ -331,7 +363,7 @@ def show_row(mutant, row):
 
 
 def lay_over(folder, upper):
-    """From now on this process changes upper, while folder seems to change."""
+    """Mounts an overlay: this process's changes to folder go to upper."""
     changes, work = (os.path.join(upper, name) for name in ("changes", "work"))
     os.makedirs(changes)
     os.makedirs(work)
@@ -340,8 +372,8 @@ def lay_over(folder, upper):
 
 
 def work_off(plan, number):
-    """A stream: takes mutants from the queue until it is empty, and answers with
-    a line of JSON each. Runs in a mount namespace of its own."""
+    """A stream: takes mutants from the queue until it is empty, and writes a line of
+    JSON for each. Runs in a mount namespace of its own."""
     bench = Bench(plan["tree"], os.path.join(plan["out"], f"stream-{number}"))
     with private_folder(bench.cache) as upper, open(answers_of(plan, number), "w") as answers:
         for folder in bench.folders():
@@ -373,7 +405,7 @@ def start_stream(plan, path, number):
 
 
 def run_streams(plan, streams):
-    """Returns the rows; a stream that ended badly leaves its mutants without."""
+    """Returns the rows; the mutants of a stream that died have none."""
     path = os.path.join(plan["out"], "plan.json")
     with open(path, "w") as file:
         json.dump(plan, file)
@@ -394,7 +426,7 @@ def run_streams(plan, streams):
 
 
 def queue_of(nr_mutants):
-    """A pipe that streams read their next mutant's number from."""
+    """A pipe from which each stream reads the number of its next mutant."""
     reader, writer = os.pipe()
     for number in range(nr_mutants):
         os.write(writer, TICKET.pack(number))
@@ -439,17 +471,18 @@ def run(options, mutants):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="tries wrong kernels on the suites")
-    parser.add_argument("--table", default=os.path.join(REPO, "kunit", "mutants.toml"))
+    parser = argparse.ArgumentParser(description="mutation testing of the suites")
+    parser.add_argument("--table", default=os.path.join(REPO, "kunit", "mutants"),
+                        metavar="PATH", help="a file, or a folder of them (kunit/mutants)")
     parser.add_argument("--only", metavar="GLOB", default="*", help="by id or rule")
     parser.add_argument("--share", metavar="N", type=int, default=1,
-                        help="one in N of them, with each commit others")
+                        help="every Nth mutant; each commit starts at another one")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--json", metavar="FILE")
     parser.add_argument("--streams", type=int, default=os.cpu_count(), metavar="N",
-                        help="how many at a time (one per CPU)")
+                        help="mutants tried in parallel (one per CPU)")
     parser.add_argument("--no-counts", dest="counts", action="store_false",
-                        help="leave build/counts alone")
+                        help="do not write build/counts")
     parser.add_argument("--stream", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--plan", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -463,7 +496,7 @@ def main():
 
 
 def turn_of(share):
-    """Which of so many parts of the table this commit has to try."""
+    """The part of the table that this commit has to try."""
     if share < 1:
         sys.exit(f"--share {share}: must be 1 or more")
     if share == 1:

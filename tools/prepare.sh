@@ -292,7 +292,7 @@ apply_series() {
 # Where each file of kernel/files and kunit belongs in the tree.
 overlay_files() {
 	[ ! -d "$KERNEL_DIR/files" ] || (cd "$KERNEL_DIR/files" && find . -type f -printf '%P\n')
-	(cd "$REPO/kunit" && find . -type f ! -name mutants.toml -printf 'mm/fragbed/kunit/%P\n')
+	(cd "$REPO/kunit" && find . -type f ! -path './mutants/*' -printf 'mm/fragbed/kunit/%P\n')
 }
 
 # A new file must not hide one of the kernel's: that would be a patch's work.
@@ -322,7 +322,7 @@ lay_files() {
 	comm -23 "$BASE/overlay" "$new" | remove_files
 	[ ! -d "$KERNEL_DIR/files" ] || rsync -rlp --checksum "$KERNEL_DIR/files/" "$TREE/"
 	mkdir -p "$TREE/mm/fragbed/kunit"
-	rsync -rlp --checksum --exclude=mutants.toml "$REPO/kunit/" "$TREE/mm/fragbed/kunit/"
+	rsync -rlp --checksum --exclude=/mutants/ "$REPO/kunit/" "$TREE/mm/fragbed/kunit/"
 	mv "$new" "$BASE/overlay"
 	rm -f "$BASE/overlay.begun"
 }

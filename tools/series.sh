@@ -98,7 +98,7 @@ check_complete() {
 	while IFS= read -r file; do
 		[ -f "$work/$file" ] || { say "$file is in no patch: add it to a New-files line" && missing=1; }
 	done < <(cd "$KERNEL_DIR/files" && find . -type f -printf '%P\n'
-		cd "$REPO/kunit" && find . -type f ! -name mutants.toml -printf 'mm/fragbed/kunit/%P\n')
+		cd "$REPO/kunit" && find . -type f ! -path './mutants/*' -printf 'mm/fragbed/kunit/%P\n')
 	return $missing
 }
 
