@@ -9,7 +9,7 @@
 
 #include "scene.h"
 #ifdef CONFIG_SUPERPAGEBLOCK
-#include "../../superpageblock/superpageblock.h"
+#include "../superpageblock/superpageblock.h"
 #endif
 
 /* Takes what is free now and nothing else: no reclaim, no compaction. */

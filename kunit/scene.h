@@ -6,13 +6,13 @@
  * Maps in the suites are in one alphabet, a letter a page or a block:
  * '.' free, '#' ours, 'm' movable and in use, 'C' captured.
  */
-#ifndef _MM_FRAGBED_KUNIT_SCENE_H
-#define _MM_FRAGBED_KUNIT_SCENE_H
+#ifndef _MM_TESTS_SCENE_H
+#define _MM_TESTS_SCENE_H
 
 #include <kunit/test.h>
 
-#include "../reach.h"
-#include "../watch.h"
+#include "../fragbed/reach.h"
+#include "../fragbed/watch.h"
 
 /* Orders of a table row that depend on the configuration. */
 #define SCENE_PB(delta)		(100 + (delta))	/* pageblock_order + delta */
@@ -155,4 +155,4 @@ struct zone *scene_zone(void);
 			 ((type) == MIGRATE_MOVABLE ? __GFP_MOVABLE :	\
 			  (type) == MIGRATE_RECLAIMABLE ? __GFP_RECLAIMABLE : 0))
 
-#endif /* _MM_FRAGBED_KUNIT_SCENE_H */
+#endif /* _MM_TESTS_SCENE_H */

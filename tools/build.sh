@@ -34,7 +34,7 @@ more() { printf "$KERNEL_DIR/configs/%s.config\n" "$@"; }
 
 # The configuration fragments of the configuration, which kunit.py merges.
 fragments() {
-	local configs=$KERNEL_DIR/configs suites=$TREE/mm/fragbed/kunit
+	local configs=$KERNEL_DIR/configs suites=$TREE/mm/tests
 	case $CONFIG in
 	exp-spb) printf '%s\n' "$configs/experiment.config" "$configs/experiment-spb.config" && return ;;
 	exp-*) printf '%s\n' "$configs/experiment.config" && return ;;

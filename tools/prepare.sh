@@ -289,10 +289,18 @@ apply_series() {
 
 ### New files
 
+# FOLDER PLACE: the suites of a folder lie in the tree beside the code they test.
+suite_folders() { printf '%s\n' "kunit mm/tests" "kunit/spb mm/superpageblock/tests"; }
+
+# The files of a folder of suites that are for the kernel, not for our tools.
+suite_files() { (cd "$REPO/$1" && find . -maxdepth 1 -type f ! -name '*.toml' -printf '%P\n'); }
+
 # Where each file of kernel/files and kunit belongs in the tree.
 overlay_files() {
 	[ ! -d "$KERNEL_DIR/files" ] || (cd "$KERNEL_DIR/files" && find . -type f -printf '%P\n')
-	(cd "$REPO/kunit" && find . -type f ! -path './mutants/*' -printf 'mm/fragbed/kunit/%P\n')
+	suite_folders | while read -r folder place; do
+		suite_files "$folder" | sed "s,^,$place/,"
+	done
 }
 
 # A new file must not hide one of the kernel's: that would be a patch's work.
@@ -321,8 +329,10 @@ lay_files() {
 	touch "$BASE/overlay.begun"
 	comm -23 "$BASE/overlay" "$new" | remove_files
 	[ ! -d "$KERNEL_DIR/files" ] || rsync -rlp --checksum "$KERNEL_DIR/files/" "$TREE/"
-	mkdir -p "$TREE/mm/fragbed/kunit"
-	rsync -rlp --checksum --exclude=/mutants/ "$REPO/kunit/" "$TREE/mm/fragbed/kunit/"
+	suite_folders | while read -r folder place; do
+		mkdir -p "$TREE/$place"
+		suite_files "$folder" | rsync -lp --checksum --files-from=- "$REPO/$folder/" "$TREE/$place/"
+	done
 	mv "$new" "$BASE/overlay"
 	rm -f "$BASE/overlay.begun"
 }

@@ -64,7 +64,7 @@ add_files() {
 	local glob file
 	for glob in $(new_files "$1"); do
 		for file in $(cd "$TREE" && compgen -G "$glob"); do
-			[ -f "$TREE/$file" ] || continue
+			grep -Fqx -- "$file" "$overlay" || continue
 			mkdir -p "$work/$(dirname "$file")"
 			cp "$TREE/$file" "$work/$file"
 		done
@@ -97,8 +97,7 @@ check_complete() {
 	local file missing=0
 	while IFS= read -r file; do
 		[ -f "$work/$file" ] || { say "$file is in no patch: add it to a New-files line" && missing=1; }
-	done < <(cd "$KERNEL_DIR/files" && find . -type f -printf '%P\n'
-		cd "$REPO/kunit" && find . -type f ! -path './mutants/*' -printf 'mm/fragbed/kunit/%P\n')
+	done <"$overlay"
 	return $missing
 }
 
@@ -107,13 +106,14 @@ start_full_tree() {
 	full=$run/tree
 	say "copying the tree"
 	cp -r --reflink=auto "$TREE" "$full"
-	rm -rf "$full/.pc" "$full/mm/superpageblock" "$full/mm/fragbed" "$full/include/linux/fragbed.h"
-	(cd "$KERNEL_DIR/files" && find . -type f -printf '%P\n') | (cd "$full" && xargs rm -f)
+	rm -rf "$full/.pc"
+	(cd "$full" && xargs rm -f) <"$overlay"
 	cp -r "$work/." "$full/"
 	rm -rf "$full/.git"
 }
 
 TREE=$("$TOOLS/prepare.sh")
+overlay=$(dirname "$TREE")/overlay # the new files prepare.sh laid into it
 take_lock "$(basename "$(dirname "$TREE")")"
 make_run_folder
 work=$run/series

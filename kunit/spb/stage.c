@@ -9,7 +9,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
-#include "../../../internal.h"
+#include "../../internal.h"
 #include "stage.h"
 
 #define SPB_PAGES BIT(SPB_ORDER)

@@ -13,15 +13,15 @@
  *   v        unmovable block, half of it free
  *   x        unmovable while the rest is drawn, free when all is done
  */
-#ifndef _MM_FRAGBED_KUNIT_SPB_STAGE_H
-#define _MM_FRAGBED_KUNIT_SPB_STAGE_H
+#ifndef _MM_SUPERPAGEBLOCK_TESTS_STAGE_H
+#define _MM_SUPERPAGEBLOCK_TESTS_STAGE_H
 
 #include <kunit/test.h>
 #include <linux/jiffies.h>
 #include <linux/superpageblock.h>
 
-#include "../scene.h"
-#include "../../../superpageblock/superpageblock.h"
+#include "../../tests/scene.h"
+#include "../superpageblock.h"
 
 #define STAGE_HOLE	3	/* order of the free page */
 #define STAGE_SPBS	4	/* most SPBs of a drawing */

@@ -11,7 +11,7 @@ set -euo pipefail
 . "$TOOLS/debian.sh"
 
 CONFIG=uml-spb
-TARGETS=(mm/superpageblock/ mm/fragbed/ mm/page_alloc.o mm/vmstat.o)
+TARGETS=(mm/superpageblock/ mm/superpageblock/tests/ mm/fragbed/ mm/tests/ mm/page_alloc.o mm/vmstat.o)
 LOG=$CACHE/logs/sparse.log
 
 # The kernel's own question, not the version.

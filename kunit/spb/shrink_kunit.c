@@ -12,7 +12,7 @@
 #include <linux/module.h>
 #include <linux/shrinker.h>
 
-#include "../../../internal.h"
+#include "../../internal.h"
 #include "stage.h"
 
 #define UNMOV	MIGRATE_UNMOVABLE

@@ -9,7 +9,7 @@
 #include <linux/init.h>
 #include <linux/module.h>
 
-#include "../../../internal.h"
+#include "../../internal.h"
 #include "stage.h"
 
 /* So much is used up at most: an eighth of the zone. */

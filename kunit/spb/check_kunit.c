@@ -7,7 +7,7 @@
 #include <linux/irqflags.h>
 #include <linux/module.h>
 
-#include "../../../internal.h"
+#include "../../internal.h"
 #include "stage.h"
 
 /* Of the SPB 'M.': one block in use, and the others free. */

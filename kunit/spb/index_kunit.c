@@ -9,7 +9,7 @@
 #include <linux/module.h>
 #include <linux/page-isolation.h>
 
-#include "../../../internal.h"
+#include "../../internal.h"
 #include "stage.h"
 
 #define UNMOV	MIGRATE_UNMOVABLE

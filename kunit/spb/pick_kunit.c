@@ -9,7 +9,7 @@
 #include <linux/prandom.h>
 #include <linux/slab.h>
 
-#include "../../../superpageblock/pick.h"
+#include "../pick.h"
 
 #define BLOCKS 512
 #define RESERVE 16

@@ -11,7 +11,7 @@
 #include <linux/module.h>
 #include <trace/events/superpageblock.h>
 
-#include "../../../internal.h"
+#include "../../internal.h"
 #include "stage.h"
 
 #define UNMOV	MIGRATE_UNMOVABLE

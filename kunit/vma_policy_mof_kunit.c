@@ -11,7 +11,7 @@
 #include <linux/pagemap.h>
 #include <linux/shmem_fs.h>
 
-#include "../reach.h"
+#include "../fragbed/reach.h"
 
 #define NR_PAGES	4
 #define SIZE		(NR_PAGES * PAGE_SIZE)

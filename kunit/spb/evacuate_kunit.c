@@ -9,7 +9,7 @@
 #include <linux/gfp.h>
 #include <linux/module.h>
 
-#include "../../../internal.h"
+#include "../../internal.h"
 #include "stage.h"
 
 #define UNMOV	MIGRATE_UNMOVABLE

@@ -15,8 +15,8 @@
 #include <linux/sched/signal.h>
 #include <trace/events/superpageblock.h>
 
-#include "../../../internal.h"
-#include "../../../superpageblock/defrag.h"
+#include "../../internal.h"
+#include "../defrag.h"
 #include "stage.h"
 
 #define UNMOV	MIGRATE_UNMOVABLE
