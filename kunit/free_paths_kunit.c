@@ -20,7 +20,7 @@
 #include <linux/prandom.h>
 #include <linux/vmalloc.h>
 
-#include "../fragbed/reach.h"
+#include "../fragbed/allocator_kunit.h"
 
 #define LOAD_MS		150
 #define BULK		4096	/* pages; a per-cpu list is shortened in batches then */

@@ -11,7 +11,7 @@
 
 #include <kunit/test.h>
 
-#include "../fragbed/reach.h"
+#include "../fragbed/allocator_kunit.h"
 #include "../fragbed/watch.h"
 
 /* Orders of a table row that depend on the configuration. */

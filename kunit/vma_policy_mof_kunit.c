@@ -11,7 +11,7 @@
 #include <linux/pagemap.h>
 #include <linux/shmem_fs.h>
 
-#include "../fragbed/reach.h"
+#include "../fragbed/allocator_kunit.h"
 
 #define NR_PAGES	4
 #define SIZE		(NR_PAGES * PAGE_SIZE)

@@ -6,7 +6,7 @@
 #include <linux/nodemask.h>
 #include <linux/slab.h>
 
-#include "reach.h"
+#include "allocator_kunit.h"
 #include "watch.h"
 
 static gfp_t gfp_of_type(int migratetype)

@@ -6,7 +6,7 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/task.h>
 
-#include "reach.h"
+#include "allocator_kunit.h"
 
 static const char *const owner_names[] = {
 	[FRAGBED_POLICY_OF_RANGE] = "range",

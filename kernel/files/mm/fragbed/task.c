@@ -8,7 +8,7 @@
 #include <linux/sched.h>
 #include <linux/sched/task.h>
 
-#include "reach.h"
+#include "allocator_kunit.h"
 
 struct user_task {
 	int (*fn)(void *arg);

@@ -5,7 +5,7 @@
 #include <linux/tracepoint.h>
 
 /* Before the events, which take the types of mm/internal.h for granted. */
-#include "reach.h"
+#include "allocator_kunit.h"
 #include "watch.h"
 
 #include <trace/events/compaction.h>

@@ -6,7 +6,7 @@
 #ifndef _MM_FRAGBED_WATCH_H
 #define _MM_FRAGBED_WATCH_H
 
-#include "reach.h"
+#include "allocator_kunit.h"
 
 #define WATCH_MAX_EVENTS	64
 

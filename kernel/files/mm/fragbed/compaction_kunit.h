@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Included at the end of mm/compaction.c: see reach.h. */
+/* Included at the end of mm/compaction.c: see allocator_kunit.h. */
 #ifdef CONFIG_FRAGBED
 #include <kunit/visibility.h>
-#include "reach.h"
+#include "allocator_kunit.h"
 
 /**
  * reach_suitable_migration_source() - suitable_migration_source()

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Included at the end of mm/page_alloc.c: see reach.h. */
+/* Included at the end of mm/page_alloc.c: see allocator_kunit.h. */
 #ifdef CONFIG_FRAGBED
 #include <kunit/visibility.h>
 #include <linux/fragbed.h>
-#include "reach.h"
+#include "allocator_kunit.h"
 
 /**
  * reach_task_capc() - task_capc()

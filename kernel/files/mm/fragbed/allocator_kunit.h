@@ -2,10 +2,10 @@
 /*
  * The allocator's static functions under names that can be called from a
  * suite. Each one is the real function: the definitions stand at the end of
- * the files they reach into (*_reach.h).
+ * the files they reach into (*_kunit.h).
  */
-#ifndef _MM_FRAGBED_REACH_H
-#define _MM_FRAGBED_REACH_H
+#ifndef _MM_FRAGBED_ALLOCATOR_KUNIT_H
+#define _MM_FRAGBED_ALLOCATOR_KUNIT_H
 
 #include <linux/compaction.h>
 #include <linux/gfp.h>
@@ -92,4 +92,4 @@ enum zone_type reach_policy_zone(void);
 /* mm/fragbed/task.c */
 int reach_run_in_user_task(int (*fn)(void *arg), void *arg);
 
-#endif /* _MM_FRAGBED_REACH_H */
+#endif /* _MM_FRAGBED_ALLOCATOR_KUNIT_H */
