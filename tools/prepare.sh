@@ -11,17 +11,18 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 . "$TOOLS/debian.sh"
+. "$TOOLS/patches.sh"
 
 SERIES=${KERNEL:-7.2}
 PACKAGE=linux-source-$SERIES
 SUITE=trixie-backports
 SOURCES=$CACHE/sources
 
-# What there are patches for: those in kernel/patches are made for the oldest, and
-# a folder named after a newer one has those that had to differ.
+# The Linux versions that the patches are for. The patches of kernel/patches/TOPIC are
+# made for the oldest one; kernel/patches/VERSION/TOPIC has the hunks that differ.
 known_series() {
 	printf '7.2\n'
-	find "$KERNEL_DIR/patches" -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort -V
+	find "$KERNEL_DIR/patches" -mindepth 1 -maxdepth 1 -type d -name '[0-9]*' -printf '%f\n' | sort -V
 }
 
 check_series() {
@@ -160,10 +161,6 @@ clean_copy() {
 
 ### The patch series
 
-series_names() {
-	[ ! -f "$KERNEL_DIR/patches/series" ] || sed 's/[[:space:]]*#.*//; s/[[:space:]].*//; /^$/d' "$KERNEL_DIR/patches/series"
-}
-
 tree_series() { sed -nE '1,9s/^(VERSION|PATCHLEVEL) = //p' "$TREE/Makefile" 2>/dev/null | paste -sd.; }
 
 # not_newer A B: compares 7.9 and 7.10 as one would.
@@ -178,7 +175,7 @@ patch_folders() {
 	done
 }
 
-# The series as quilt is to read it: FOLDER/NAME where a folder has its own NAME.
+# The series for quilt: VERSION/TOPIC/NAME where a version has hunks of its own.
 resolve_series() {
 	local name folder folders found
 	folders=$(patch_folders)

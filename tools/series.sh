@@ -1,32 +1,43 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# series.sh [DIR]: writes kernel/ as a patch series to be mailed, with cover letter
-# and overall diffstat, to DIR (default build/series), each new file in the patch
-# that says so in a line "New-files: GLOB..." below its "---".
+# series.sh [DIR]: writes kernel/ as a patch series ready to mail, with a cover letter
+# and a diffstat over all patches, to DIR (default build/series). A new file goes into
+# the patch that lists it in a line "New-files: GLOB..." below its "---".
 #
-#   --each COMMAND...  runs COMMAND in a full tree after each patch, the tree's path
-#                      is appended; for "does each build?"
+#   --each COMMAND...  runs COMMAND with the path of a full tree after each patch, for
+#                      example to build it
+#   --print PATCH      prints a patch of kernel/patches with its message: a patch for a
+#                      newer Linux is stored as hunks only
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. "$TOOLS/patches.sh"
+
+# print_patch FILE: TOPIC/NAME, or a path to such a file.
+print_patch() {
+	local name=$1
+	[ -f "$PATCHES/$name" ] || name=$(realpath --relative-to="$PATCHES" -- "$name")
+	[ -f "$PATCHES/$name" ] || die "$1: no such patch in $PATCHES"
+	whole_patch "$name"
+}
 
 out=$OUT/series each=()
 case ${1:-} in
+--print) print_patch "${2:?usage: series.sh --print PATCH}" && exit ;;
 --each) shift && each=("$@") ;;
 '') ;;
 *) out=$1 ;;
 esac
 
-header() { sed '/^---$/,$d' "$KERNEL_DIR/patches/$1"; }
-field() { header "$1" | sed -n "s/^$2: //p" | head -n 1; }
-new_files() { sed -n 's/^New-files: //p' "$KERNEL_DIR/patches/$1"; }
-# As prepare.sh chose them for this tree, FOLDER/NAME for those of a newer kernel only.
+field() { patch_message "$1" | sed -n "s/^$2: //p" | head -n 1; }
+new_files() { patch_notes "$1" | sed -n 's/^New-files: //p'; }
+# The patches that prepare.sh applied to this tree.
 names() { cat "$(dirname "$TREE")/series"; }
 
 git_here() { git -C "$work" -c user.name=fragbed -c user.email=fragbed -c commit.gpgsign=false "$@"; }
 
-# Only what the series touches, as it was before: the repository of a whole kernel
-# is not needed for a diff.
+# A repository of just the files that the series changes, before the first patch: a
+# diff needs no other files.
 start_tree() {
 	local name file
 	git init -q -b series "$work"
@@ -44,13 +55,13 @@ copy_original() {
 	for name in $(names); do
 		[ ! -f "$TREE/.pc/$name/$1" ] || break
 	done
-	# quilt keeps an empty file for one that is new.
+	# quilt keeps an empty file for a file that the patch creates.
 	[ -s "$TREE/.pc/$name/$1" ] || return 0
 	mkdir -p "$work/$(dirname "$1")"
 	cp "$TREE/.pc/$name/$1" "$work/$1"
 }
 
-# A Makefile that comes first lists what comes later.
+# The Makefile comes with the first patch, but lists objects of later ones.
 drop_missing_objects() {
 	local makefile=$work/mm/superpageblock/Makefile
 	[ -f "$makefile" ] || return 0
@@ -74,25 +85,25 @@ add_files() {
 commit_patch() {
 	local name=$1 body
 	add_files "$name"
-	! grep -q '^--- a/' "$KERNEL_DIR/patches/$name" ||
-		patch -s -p1 -d "$work" <"$KERNEL_DIR/patches/$name"
+	! grep -q '^--- a/' "$PATCHES/$name" ||
+		patch -s -p1 -d "$work" <"$PATCHES/$name"
 	drop_missing_objects
 	find "$work" -name '*.orig' -delete
 	git_here add -A
-	body=$(header "$name" | sed '1,/^$/d')
+	body=$(patch_message "$name" | sed '1,/^$/d')
 	printf '%s\n\n%s\n' "$(field "$name" Subject | sed 's/^\[PATCH\] //')" "$body" |
 		git_here commit -q --author="$(field "$name" From)" -F -
 	[ ${#each[@]} -eq 0 ] || check_step "$name"
 }
 
-# In the prepared tree: what is not yet there is taken away.
+# Runs the command of --each in the full tree, with the patches so far.
 check_step() {
 	say "== after $1"
 	rsync -rlp --checksum "$work/" "$full/" --exclude=.git
 	"${each[@]}" "$full" </dev/null || die "after $1: '${each[*]}' failed"
 }
 
-# All that is new belongs to some patch.
+# Each new file belongs to a patch.
 check_complete() {
 	local file missing=0
 	while IFS= read -r file; do
@@ -101,7 +112,7 @@ check_complete() {
 	return $missing
 }
 
-# A whole tree without the series, for --each.
+# A full tree without the series, for --each.
 start_full_tree() {
 	full=$run/tree
 	say "copying the tree"
@@ -113,7 +124,7 @@ start_full_tree() {
 }
 
 TREE=$("$TOOLS/prepare.sh")
-overlay=$(dirname "$TREE")/overlay # the new files prepare.sh laid into it
+overlay=$(dirname "$TREE")/overlay # the new files, as prepare.sh copied them
 take_lock "$(basename "$(dirname "$TREE")")"
 make_run_folder
 work=$run/series

@@ -65,7 +65,7 @@ checkpatch_trace() {
 }
 
 # By standard input: a patch that git tracks would be checked as a source file.
-checkpatch_patch() { checkpatch - <"$1"; }
+checkpatch_patch() { "$TOOLS/series.sh" --print "$1" | checkpatch -; }
 
 python_syntax() { python3 -c 'import sys; compile(open(sys.argv[1]).read(), sys.argv[1], "exec")' "$1"; }
 

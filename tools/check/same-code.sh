@@ -13,7 +13,7 @@ set -euo pipefail
 # The kernel's folder as it would be without superpageblocks.
 kernel_without() {
 	cp -r "$KERNEL_DIR" "$1"
-	sed -i '/superpageblock/d' "$1/patches/series"
+	sed -i '\,^superpageblock/,d' "$1/patches/series"
 	rm -rf "$1/files/mm/superpageblock" "$1/files/include/linux/superpageblock.h" \
 		"$1/files/include/trace/events/superpageblock.h"
 }
