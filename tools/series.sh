@@ -11,7 +11,7 @@
 #                      newer Linux is stored as hunks only
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-. "$TOOLS/patches.sh"
+. "$TOOLS/prepare/patches.sh"
 
 # print_patch FILE: TOPIC/NAME, or a path to such a file.
 print_patch() {

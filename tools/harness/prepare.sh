@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2154  # $work, $log are the caller's
 #
-# tools/prepare.sh on a source of three files, which takes no time: what it does
-# with broken, half-done and changed things.
+# tools/prepare.sh on a source of three files, which is fast: broken, unfinished and
+# changed sources, patches and files.
 
 # Makes the source in $work/src and an empty kernel/ in $work/kernel.
 make_source() {
@@ -15,9 +15,10 @@ make_source() {
 
 make_tarball() { tar -C "$work" -cJf "$work/src.tar.xz" src; }
 
-# add_patch NAME FILE LINE TEXT: a patch that puts TEXT in the place of LINE.
+# add_patch NAME FILE LINE TEXT: a patch that replaces LINE by TEXT.
 add_patch() {
 	local file=$work/patched
+	mkdir -p "$(dirname "$work/kernel/patches/$1")"
 	sed "$3s/.*/$4/" "$work/src/$2" >"$file"
 	diff -u --label "a/$2" --label "b/$2" "$work/src/$2" "$file" >"$work/kernel/patches/$1"
 	grep -qx "$1" "$work/kernel/patches/series" || printf '%s\n' "$1" >>"$work/kernel/patches/series"
@@ -61,7 +62,7 @@ test_prepare_takes_patches_off() {
 		cmp "$tree/mm/page_alloc.c" "$work/src/mm/page_alloc.c"
 }
 
-# Names file and hunk, and a mended series goes on from there.
+# The error names file and hunk; the repaired series applies.
 test_patch_does_not_apply() {
 	test_prepare_applies_the_series && add_patch two.patch mm/compaction.c 30 thirty || return 1
 	sed -i 's/^-30$/-thirty-one/' "$work/kernel/patches/two.patch"
@@ -82,7 +83,7 @@ test_patch_applies_with_an_offset() {
 	make_tarball && prepare && has_line twenty "$tree/mm/page_alloc.c"
 }
 
-# make_source_of VERSION PATCHLEVEL: a kernel that one.patch is not for, but 7.3/one.patch is.
+# make_source_of VERSION PATCHLEVEL: a kernel to which 7.3/one.patch applies, but not one.patch.
 make_source_of() {
 	make_source && mkdir -p "$work/kernel/patches/7.3" || return 1
 	add_patch one.patch mm/page_alloc.c 20 twenty && add_patch two.patch mm/compaction.c 5 five || return 1
@@ -107,12 +108,37 @@ test_no_patches_for_an_older_version() {
 		says "for Linux 7.2 7.3, does not apply"
 }
 
-# An edit of the folder's patch is seen, and comes off again.
+# An edit of the version's patch is applied, and removed with the patch.
 test_patches_of_a_version_are_edited() {
 	make_source_of 7 3 && applies_those_of_7.3 || return 1
 	sed -i 's/twenty-one/TWENTY/' "$work/kernel/patches/7.3/one.patch"
 	prepare && has_line TWENTY "$tree/mm/page_alloc.c" && : >"$work/kernel/patches/series" && prepare &&
 		cmp "$tree/mm/page_alloc.c" "$work/src/mm/page_alloc.c"
+}
+
+test_patches_in_topic_folders() {
+	make_source && make_tarball && add_patch fixes/one.patch mm/page_alloc.c 20 twenty &&
+		add_patch um/two.patch mm/page_alloc.c 30 thirty && sed -i '1i# a comment' "$work/kernel/patches/series" || return 1
+	prepare && has_line twenty "$tree/mm/page_alloc.c" && has_line thirty "$tree/mm/page_alloc.c"
+}
+
+# The old name of a patch is still in the tree when its file is gone.
+test_patch_is_renamed() {
+	test_prepare_applies_the_series && mkdir "$work/kernel/patches/fixes" || return 1
+	mv "$work/kernel/patches/one.patch" "$work/kernel/patches/fixes/new.patch"
+	echo fixes/new.patch >"$work/kernel/patches/series"
+	touch "$work/mark" && sleep 0.05 && prepare && has_line twenty "$tree/mm/page_alloc.c" &&
+		[ ! "$tree/mm/page_alloc.c" -nt "$work/mark" ]
+}
+
+# Hunks and added words from the folder of the version, the rest from the base patch.
+test_message_of_a_version_is_that_of_the_base() {
+	make_source_of 7 3 && cd "$work/kernel/patches" && mkdir fixes 7.3/fixes || return 1
+	printf 'Subject: title\n\nText.\n\nSigned-off-by: me\n---\nNew-files: a\n\n' | cat - one.patch >fixes/one.patch
+	printf 'Words.\n\n' | cat - 7.3/one.patch >7.3/fixes/one.patch
+	FRAGBED_KERNEL_DIR=$work/kernel "$TOOLS/series.sh" --print 7.3/fixes/one.patch >"$work/whole" || return 1
+	printf 'Subject: title\n\nText.\n\nWords.\n\nSigned-off-by: me\n---\nNew-files: a\n\n' | cat - 7.3/one.patch |
+		cmp - "$work/whole"
 }
 
 test_kernel_without_patches() {
@@ -172,7 +198,7 @@ test_new_file_must_not_hide_the_kernels() {
 	refuses && says "mm/compaction.c is in the kernel source already"
 }
 
-# An apt-get that breaks off its first download.
+# An apt-get that aborts its first download.
 fake_apt() {
 	mkdir -p "$work/bin" "$work/deb/DEBIAN" "$work/deb/usr/src" || return 1
 	make_source && tar -C "$work" -cJf "$work/deb/usr/src/linux-source-7.2.tar.xz" src || return 1
@@ -198,7 +224,7 @@ test_interrupted_download_is_redone() {
 	PATH=$work/bin:$PATH prepare '' && return 1
 	rm "$work/break"
 	PATH=$work/bin:$PATH prepare '' && has_line 20 "$tree/mm/compaction.c" || return 1
-	# Now it is in the cache: nothing is fetched any more.
+	# Now the cache has it: no more downloads.
 	printf '#!/bin/sh\nexit 1\n' >"$work/bin/apt-get"
 	PATH=$work/bin:$PATH prepare ''
 }

@@ -3,20 +3,20 @@
 #
 # treelist.py SOURCE LISTING CHANGED GONE
 #
-# Compares a source folder with the listing an earlier run left in LISTING and
-# writes, each name ended by NUL, what changed and what is gone since. The new
-# listing is left in LISTING.new: the caller renames it once it has copied.
+# Compares a source folder with the listing of an earlier run in LISTING. Writes the
+# files that changed since to CHANGED and those that are gone to GONE, each name ended
+# by NUL, and the new listing to LISTING.new: the caller renames it after the copy.
 import os
 import subprocess
 import sys
 
-# Of a folder without git, what a build leaves there; "make mrproper" in the
-# copy takes away the rest.
+# Build results, skipped in a folder without git; "make mrproper" removes the rest from
+# the copy.
 BUILD_SUFFIXES = (".o", ".ko", ".a", ".cmd", ".mod")
 
 
 def git_names(source):
-    """The files git tracks or would, or None if this is no git checkout."""
+    """The files that git tracks or would track; None if this is no git checkout."""
     if not os.path.exists(os.path.join(source, ".git")):
         return None
     done = subprocess.run(
@@ -39,7 +39,7 @@ def walked_names(source):
 
 
 def listing(source):
-    """Name to a word that changes when the file does."""
+    """Maps each name to a string that changes when the file changes."""
     names = git_names(source)
     if names is None:
         names = walked_names(source)
