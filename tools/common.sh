@@ -53,6 +53,9 @@ guest_script() {
 	die "no scenario and no test '$1' in debugfs-scripts/"
 }
 
+# The kernel's reports of its own bugs, as one extended regular expression.
+splats() { sed '/^#/d; /^$/d' "$REPO/debugfs-scripts/lib/splats" | paste -sd"|" -; }
+
 # Ten hex digits that stand for the arguments.
 short_hash() { printf '%s\n' "$@" | sha256sum | cut -c1-10; }
 

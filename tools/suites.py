@@ -24,12 +24,18 @@ PASSED, FAILED, CRASHED, SKIPPED, NO_TEST, TIME_LIMIT = 0, 1, boot.CRASHED, 4, 5
 WORDS = {PASSED: "passed", FAILED: "failed", CRASHED: "kernel crashed or output cut short",
          SKIPPED: "all skipped", NO_TEST: "no test ran", TIME_LIMIT: "time limit"}
 
-# Reports in the kernel log that no passing test can make up for.
-SPLAT = re.compile(
-    r"WARNING: |BUG: |kernel BUG at|Oops|Bad page|Bad rss|kmemleak: .*suspected|"
-    r"INFO: (?:possible|task .* blocked|rcu|trying to register)|inconsistent lock state|"
-    r"suspicious RCU usage|rcu: .*stall|UBSAN|KASAN|KFENCE|refcount_t: |list_(?:add|del) corruption|"
-    r"general protection|Kernel panic")
+LIST_OF_SPLATS = os.path.join(os.path.dirname(os.path.realpath(__file__)), "../debugfs-scripts/lib/splats")
+
+
+def read_splats():
+    """The kernel's reports of its own bugs, as one regular expression."""
+    with open(LIST_OF_SPLATS, encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    return re.compile("|".join(line for line in lines if line and not line.startswith("#")))
+
+
+# With one of these in the kernel's log a run fails even if all its cases pass.
+SPLAT = read_splats()
 PANIC = re.compile(r"Kernel panic - |Aborted|Segfault with no mm")
 CASE = re.compile(r"^(?:\[[ .0-9]+\] )?([^\s.]+\.[^\s.]+)$")
 SKIP = re.compile(r"^(?:\[[ .0-9]+\] )? *ok \d+ (\S.*?) # SKIP ?(.*)$")

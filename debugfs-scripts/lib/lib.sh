@@ -29,6 +29,14 @@ if [ -z "${FRAGBED_SHELL:-}" ] && command -v busybox >/dev/null; then
 fi
 
 FRAGBED_DIR=/sys/kernel/debug/fragbed
+
+# The folder of this file, which POSIX sh does not know: as seen from the script, or in
+# the repository.
+for lib_folder in "${0%/*}/../../lib" "${0%/*}/../lib" "${FRAGBED_REPO:-}/debugfs-scripts/lib"; do
+	[ ! -f "$lib_folder/splats" ] || break
+done
+lib_folder=$(cd "$lib_folder" && pwd) || exit 1
+
 # A guest's memory is its own; on other machines a tenth stays free.
 # shellcheck disable=SC2034
 force=${FRAGBED_FORCE:+force=1}
@@ -115,7 +123,6 @@ setting() {
 # --- kernel log ------------------------------------------------------------
 
 lib_mark=
-lib_trouble='WARNING: |BUG: |BUG at|kernel BUG|Oops|Bad page|INFO: (possible|lockdep|task|rcu|inconsistent|suspicious)|possible (circular|recursive|irq)|suspicious RCU|chunks leaked'
 lib_no_memory='page allocation failure|Call Trace'
 lib_kmemleak=/sys/kernel/debug/kmemleak
 
@@ -124,8 +131,12 @@ log_mark() {
 	echo "$lib_mark" >/dev/kmsg
 }
 
-# For a script that asks for more than there is. The kernel tells where that was; so it
-# does for all that lib_trouble has, which is looked for in any case.
+# The kernel's reports of its own bugs, as one extended regular expression. Not kmemleak's,
+# which also counts objects of the kernel's start-up: leaks() sorts those out.
+splats() { sed '/^#/d; /^$/d; /^kmemleak/d' "$lib_folder/splats" | paste -sd'|' -; }
+
+# For a script that allocates more memory than there is: the kernel logs that. Splats are
+# looked for in any case.
 log_may_have_failed_allocations() { lib_no_memory=; }
 
 log_since_mark() { dmesg | sed -n "/$lib_mark/,\$p" | sed 1d; }
@@ -152,7 +163,7 @@ log_check() {
 		say "the kernel log was overwritten since its mark"
 		return 1
 	fi
-	lib_found=$(grep -E "$lib_trouble${lib_no_memory:+|$lib_no_memory}" "${TMPDIR:-/tmp}/fragbed-log"; leaks)
+	lib_found=$(grep -E "$(splats)${lib_no_memory:+|$lib_no_memory}" "${TMPDIR:-/tmp}/fragbed-log"; leaks)
 	[ -n "$lib_found" ] || return 0
 	say "the kernel log has:"
 	printf '%s\n' "$lib_found" | sed 's/^/#   /'

@@ -15,6 +15,7 @@ set -euo pipefail
 . "$TOOLS/harness/qemu.sh"
 . "$TOOLS/harness/matrix.sh"
 . "$TOOLS/harness/others.sh"
+. "$TOOLS/harness/splats.sh"
 
 # wait_for COMMAND...: until it is true, for a minute or $patience seconds.
 wait_for() {
@@ -52,7 +53,7 @@ list_tests() { declare -F | sed -n 's/^declare -f test_//p'; }
 
 QUICK=(suite_passes suite_fails suite_skips suite_warns suite_crashes suite_hangs no_test_ran
 	case_goes_missing skipped_in_every_config guest_exit_code guest_panic guest_hang
-	two_guests_at_once)
+	two_guests_at_once splats_found_by_grep splats_found_by_busybox splats_found_by_python splats_have_examples)
 
 # For the tests: the prepared tree and a kernel that no build replaces.
 prepare_bench() {

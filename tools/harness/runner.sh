@@ -91,6 +91,7 @@ test_settings_come_back() {
 	echo "always [madvise] never" >"$work/choice"
 	echo 60 >"$work/number"
 	cat >"$work/job.sh" <<-END
+		FRAGBED_REPO=$REPO
 		. "$REPO/debugfs-scripts/lib/lib.sh"
 		setting "$work/choice" never
 		setting "$work/choice" always

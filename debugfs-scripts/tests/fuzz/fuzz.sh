@@ -61,7 +61,7 @@ fuzz() {
 	mkdir -p "$FRAGBED_OUT/corpus"
 	(cd "$corpus" && find . -type d) | (cd "$FRAGBED_OUT/corpus" && xargs mkdir -p)
 	"$FRAGBED_OUT/fuzz" -w "$writes" -s "$seed" -t "${FRAGBED_JOB_THREADS:-4}" -h "${FRAGBED_JOB_HANG:-120}" \
-		-c "$corpus" -o "$FRAGBED_OUT" -x "$lib_trouble" "$FRAGBED_MODULE" ${stock:+"$stock"}
+		-c "$corpus" -o "$FRAGBED_OUT" -x "$(splats)" "$FRAGBED_MODULE" ${stock:+"$stock"}
 }
 
 settled_free_pages() {
