@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Sourced by every tool: where things are, how to talk, wait and lock.
-# Talk goes to stderr, so that a tool can print one answer on stdout.
-# shellcheck disable=SC2034  # the variables are for those who source this
+# Sourced by every tool: paths, messages, waiting and locks. Messages go to stderr, so that a
+# tool can print one result on stdout.
+# shellcheck disable=SC2034  # the tools use the variables
 
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 TOOLS=$REPO/tools
@@ -29,25 +29,19 @@ check_path() {
 	esac
 }
 
-# config_names [GROUP]: all, or those that are tested together.
+# config_names [GROUP]: all configurations, or those of a group.
 config_names() { "$TOOLS/configurations.py" list "$@"; }
 
-check_config() {
-	local config names
-	names=$("$TOOLS/configurations.py" list)
-	for config in $names; do
-		[ "$config" != "$1" ] || return 0
-	done
-	die "no configuration '$1'; there are: ${names//$'\n'/ }"
-}
-
-# config_field CONFIG FIELD: as in configurations.py.
+# config_field CONFIG FIELD: as in configurations.toml.
 config_field() { "$TOOLS/configurations.py" "$1" "$2"; }
 
-# guest_script NAME: the scenario or the test of that name, for guest.sh.
+# configurations.py lists the known names.
+check_config() { config_field "$1" build >/dev/null || exit 1; }
+
+# guest_script NAME: path of the scenario or test of that name, for guest.sh.
 guest_script() {
-	local found=("$REPO"/debugfs-scripts/{scenarios/"$1"/guest,tests/*/"$1"}.sh) file
-	for file in "${found[@]}"; do
+	local file
+	for file in "$REPO"/debugfs-scripts/{scenarios/"$1"/guest,tests/*/"$1"}.{sh,py}; do
 		[ ! -f "$file" ] || { printf '%s\n' "$file" && return; }
 	done
 	die "no scenario and no test '$1' in debugfs-scripts/"
@@ -56,16 +50,16 @@ guest_script() {
 # The kernel's reports of its own bugs, as one extended regular expression.
 splats() { sed '/^#/d; /^$/d' "$REPO/debugfs-scripts/lib/splats" | paste -sd"|" -; }
 
-# Ten hex digits that stand for the arguments.
+# Ten hex digits of a hash of the arguments.
 short_hash() { printf '%s\n' "$@" | sha256sum | cut -c1-10; }
 
-# Only this clone's trees carry its hash, so that two clones in one cache do
-# not undo each other's patches.
+# Trees in the cache carry the hash of their clone, so that two clones do not undo each
+# other's patches.
 clone_hash() { short_hash "$REPO"; }
 
 seconds() { printf '%(%s)T' -1; }
 
-# What a long command has done so far, from its log: kbuild prints one line a file.
+# How far a long command has come, from its log: kbuild prints one line per file.
 log_progress() {
 	local n
 	n=$(grep -cE '^ +(CC|LD|AR|AS|HOSTCC|GEN)' "$1" 2>/dev/null || :)
@@ -76,9 +70,9 @@ log_progress() {
 	fi
 }
 
-# Runs beside the command and ends with the shell that started it. It must not
-# keep the caller's locks: hence it lets go of them, and waits by reading a pipe
-# in which nothing comes, since a "sleep" would outlive it.
+# Runs in parallel with the command and ends with the shell that started it. It must not keep
+# the caller's locks, so it closes them. It waits by reading an empty pipe, since a "sleep"
+# would outlive it.
 progress_loop() {
 	local what=$1 log=$2 start every=15 owner=$3 idle fd
 	start=$(seconds)
@@ -96,14 +90,14 @@ progress_loop() {
 	done
 }
 
-# What went wrong, from a log: with parallel jobs the error is rarely at the end.
+# The errors in a log: with parallel jobs they are rarely at its end.
 log_errors() {
 	grep -A4 -E '(error|Error|ERROR|fatal|FAILED|E): |undefined reference|\*\*\* ' "$1" | head -n 40 | grep . ||
 		tail -n 30 "$1"
 }
 
-# run_logged WHAT LOG COMMAND...: the command stays in the foreground, so that
-# Ctrl-C reaches it; its output goes to LOG and, if it fails, the end of it here.
+# run_logged WHAT LOG COMMAND...: the command stays in the foreground, so that Ctrl-C reaches
+# it. Its output goes to LOG; if it fails, the errors are printed.
 run_logged() {
 	local what=$1 log=$2 start rc=0 ticker owner=$BASHPID
 	shift 2
@@ -125,8 +119,8 @@ run_logged() {
 	say "$what: done in $(($(seconds) - start))s"
 }
 
-# Held until this process ends. A tool that starts another one hands the lock
-# down by the environment.
+# Held until this process ends. Tools started by this one inherit the lock through the
+# environment.
 take_lock() {
 	local file=$CACHE/locks/$1 fd
 	case " ${FRAGBED_LOCKS:-} " in
@@ -142,8 +136,8 @@ take_lock() {
 	export FRAGBED_LOCKS="${FRAGBED_LOCKS:-} $file"
 }
 
-# Makes a private folder in the cache, $run, that goes with this process. Named
-# after it, so that a later run can tell one that was left behind.
+# Makes a private folder in the cache, $run, which is deleted when this process ends. Its name
+# has the process id, so that a later run can delete one that was left behind.
 make_run_folder() {
 	local old pid
 	mkdir -p "$CACHE/run"
@@ -155,8 +149,7 @@ make_run_folder() {
 	trap 'rm -rf "$run"' EXIT
 }
 
-# Like a plain call, but a signal that only this shell gets ends the command, too,
-# and first.
+# Like a plain call, but a signal to this shell alone ends the command first.
 run_stoppable() {
 	local child rc=0
 	"$@" &
@@ -167,8 +160,8 @@ run_stoppable() {
 	return $rc
 }
 
-# get_kernel CONFIG FOLDER [BUILT]: the configuration's kernel and module, built now or, with
-# BUILT, taken from that folder as they are.
+# get_kernel CONFIG FOLDER [BUILT]: puts the configuration's kernel and module into FOLDER:
+# built now, or copied from the folder BUILT.
 get_kernel() {
 	if [ -z "${3:-}" ]; then
 		"$TOOLS/build.sh" "$1" "$2" >/dev/null || exit 1
@@ -178,14 +171,13 @@ get_kernel() {
 	find "$3" -maxdepth 1 \( -name 'fragbed*.ko' -o -name config \) -exec cp {} "$2/" \;
 }
 
-# write_counts NAME PASSED FAILED SKIPPED: what .ci/run adds up.
+# write_counts NAME PASSED FAILED SKIPPED: .ci/run adds them up.
 write_counts() {
 	mkdir -p "$COUNTS"
 	printf '%s %s %s\n' "$2" "$3" "$4" >"$COUNTS/$1"
 }
 
-# add_counts NAME...: sums up in PASSED, FAILED, SKIPPED. Counts that should be
-# there and are not are a failure.
+# add_counts NAME...: sums up in PASSED, FAILED, SKIPPED. Missing counts are a failure.
 add_counts() {
 	local name passed failed skipped
 	PASSED=0 FAILED=0 SKIPPED=0
@@ -197,5 +189,7 @@ add_counts() {
 }
 
 check_path "$CACHE"
+# The lists of configurations and tests are read by Python.
+[ "${0##*/}" = packages.sh ] || command -v python3 >/dev/null || "$TOOLS/packages.sh" run
 set -E
 trap 'say "$0: line $LINENO failed with exit code $?"' ERR

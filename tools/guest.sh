@@ -4,31 +4,32 @@
 # guest.sh [--config CONFIG] [--mem SIZE] [--timeout S] [--args "KERNEL ARGS"]
 #          [--out DIR] [--counts NAME] [--kernel DIR] SCRIPT|NAME [ARGS...]
 #
-# Boots the kernel of the configuration (default $CONFIG or uml), or the linux in DIR as it is, and runs SCRIPT, or
-# the scenario or test NAME of debugfs-scripts/, in it as root. In the guest:
+# Boots a guest and runs SCRIPT in it as root, or the scenario or test NAME of
+# debugfs-scripts/. The kernel is that of the configuration (default $CONFIG or uml), or with
+# --kernel the file linux in DIR. The script's environment:
 #
-#   FRAGBED_REPO    this repository, read-only, at the same path as outside
-#   FRAGBED_OUT     DIR (default build/guest): the host's folder, writable
+#   FRAGBED_REPO    this repository, read-only, at the same path as on the host
+#   FRAGBED_OUT     DIR (default build/guest) of the host, writable
 #   FRAGBED_MODULE  the fragbed.ko that belongs to this kernel
-#   FRAGBED_CONFIG    the configuration
-#   FRAGBED_COUNTS  where to write "passed failed skipped"; with --counts they
-#                   are left in build/counts/NAME
-#   FRAGBED_FORCE   1: scripts may take memory down to the watermarks
-#   FRAGBED_JOB_*   as outside
+#   FRAGBED_CONFIG  the configuration
+#   FRAGBED_COUNTS  file for "passed failed skipped"; --counts copies it to
+#                   build/counts/NAME
+#   FRAGBED_FORCE   1: scripts may allocate memory down to the watermarks
+#   FRAGBED_JOB_*   as on the host
 #
-# The kernel's messages are left in DIR/kernel.log, its configuration in DIR/config.
-# Exit code: the script's; 3 if the guest ended without one (panic, power off), 124 on
-# the time limit.
+# DIR/kernel.log has the kernel's messages, DIR/config its configuration.
+# Exit code: that of the script; 3 if the guest ended without one (panic, power off), 124
+# after the time limit.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 config=${CONFIG:-uml} mem='' limit=300 args='' out=$OUT/guest counts='' kernel=''
 
-usage() { die "usage: guest.sh [--config L] [--mem 1G] [--timeout S] [--args \"...\"] [--out DIR] [--counts NAME] SCRIPT [ARGS...]"; }
+usage() { die "usage: guest.sh [--config CONFIG] [--mem 1G] [--timeout S] [--args \"...\"] [--out DIR] [--counts NAME] [--kernel DIR] SCRIPT|NAME [ARGS...]"; }
 
 while [ $# -gt 0 ]; do
 	case $1 in
-	--config) check_config "${2:?}" && config=$2 && shift 2 ;;
+	--config) config=${2:?} && shift 2 ;;
 	--mem) mem=${2:?} && shift 2 ;;
 	--timeout) limit=${2:?} && shift 2 ;;
 	--args) args=${2?} && shift 2 ;;
@@ -40,8 +41,9 @@ while [ $# -gt 0 ]; do
 	esac
 done
 [ $# -ge 1 ] || usage
+check_config "$config"
 
-# The guest's half of the conversation, as shell text: no quoting to get wrong.
+# What guest-init.sh sources: environment and command of the job.
 write_job() {
 	printf 'export FRAGBED_FORCE=1 FRAGBED_REPO=%q FRAGBED_OUT=%q FRAGBED_MODULE=%q FRAGBED_CONFIG=%q FRAGBED_COUNTS=%q\n' \
 		"$REPO" "$out" "$run/fragbed.ko" "$config" "$run/counts"
@@ -58,7 +60,7 @@ last_messages() {
 	tail -n 25 "$out/kernel.log" >&2
 }
 
-# A guest that wrote no counts has failed, whatever it was about.
+# A guest that wrote no counts has failed.
 bring_counts() {
 	[ -n "$counts" ] || return 0
 	if [ ! -s "$run/counts" ]; then
@@ -69,7 +71,7 @@ bring_counts() {
 	cp "$run/counts" "$COUNTS/$counts"
 }
 
-# From how the kernel process ended and what the guest left, the exit code.
+# finish CODE: exits with the script's exit code, or with CODE, that of boot.py.
 finish() {
 	local code=$1
 	cp "$run/kernel.log" "$out/kernel.log"
