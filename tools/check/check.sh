@@ -52,7 +52,8 @@ is_python() {
 #   EMBEDDED_FILENAME        false alarm on names of suites in comments
 #   LINUX_VERSION_CODE       the module has to build on several kernels
 #   MACRO_ARG_UNUSED         hooks are macros when their option is off
-CHECKPATCH_IGNORE=FILE_PATH_CHANGES,EMBEDDED_FILENAME,LINUX_VERSION_CODE,MACRO_ARG_UNUSED
+#   UNKNOWN_COMMIT_ID        Fixes: names a commit of Linux, which is not in this repository
+CHECKPATCH_IGNORE=FILE_PATH_CHANGES,EMBEDDED_FILENAME,LINUX_VERSION_CODE,MACRO_ARG_UNUSED,UNKNOWN_COMMIT_ID
 
 checkpatch() {
 	"$TREE/scripts/checkpatch.pl" --strict --quiet --no-summary --max-line-length=100 \
