@@ -7,7 +7,7 @@
 one_node() {
 	cat >"$work/out/job.sh" <<-END
 		[ "\$(cat /sys/devices/system/node/online)" = 0 ] || exit 8
-		dmesg | grep -q "numa=fake=$1 cannot be had" || exit 9
+		dmesg | grep -q "numa=fake=$1 cannot be used" || exit 9
 	END
 	"$TOOLS/guest.sh" --kernel "$work/numa" --out "$work/out" --timeout 60 --mem "${2:-1G}" \
 		--args "numa=fake=$1" /bin/sh "$work/out/job.sh"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Fake NUMA nodes: numa=fake= splits the memory, CPUs are dealt out in turn.
+ * Fake NUMA nodes: numa=fake= splits the memory, and the CPUs are assigned in turn.
  */
 
 #include <linux/cpumask.h>
@@ -10,7 +10,7 @@
 #include <linux/smp.h>
 #include <linux/topology.h>
 
-static void __init deal_out_cpu(unsigned int cpu)
+static void __init assign_cpu(unsigned int cpu)
 {
 	int nid = find_nth_bit(node_online_map.bits, MAX_NUMNODES,
 			       cpu % num_online_nodes());
@@ -19,21 +19,21 @@ static void __init deal_out_cpu(unsigned int cpu)
 	cpumask_set_cpu(cpu, node_to_cpumask_map[nid]);
 }
 
-/* Needs the possible CPUs, the memory and the early parameters. */
+/* Call after the possible CPUs, the memory and the early parameters are set up. */
 void __init um_numa_init(void)
 {
 	unsigned int cpu;
 
-	/* What the emulation takes for the end of memory. */
+	/* The emulation uses max_pfn as the end of memory. */
 	max_pfn = max_low_pfn;
 	arch_numa_init();
-	/* Set for want of real nodes; all CPUs would be on node 0. */
+	/* It is true because there are no real nodes, and would put all CPUs on node 0. */
 	numa_off = false;
 	for_each_possible_cpu(cpu)
-		deal_out_cpu(cpu);
+		assign_cpu(cpu);
 }
 
-/* Per-cpu variables can be written from here on. */
+/* The first function that may write per-cpu variables. */
 void __init smp_prepare_boot_cpu(void)
 {
 	unsigned int cpu;

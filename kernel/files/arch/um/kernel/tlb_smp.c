@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * With several CPUs a process can run in user space while another CPU changes
- * its page tables. A flush notes what has to be synced; the stub process learns
- * of it when it is entered the next time, so it has to be interrupted.
+ * With several CPUs, a process can run in user space while another CPU changes
+ * its page tables. A flush only records the range to synchronize. The stub process
+ * synchronizes when the kernel enters it, so a flush has to interrupt it.
  */
 
 #include <linux/mm.h>
@@ -14,8 +14,8 @@
 #include <skas.h>
 
 /*
- * Called with the turnstile held, which makes this task the only one that
- * enters. Whoever flushes sees @in_user, or we see the range.
+ * The caller holds the turnstile, so no other task of the mm enters user space.
+ * Either a concurrent flush sees @in_user, or this function sees its range.
  */
 void current_mm_enter_user(void)
 {
@@ -33,18 +33,18 @@ void current_mm_enter_user(void)
 
 void current_mm_left_user(void)
 {
-	/* User space has written for the last time before others see this */
+	/* Other CPUs must see all writes of user space before they see this one */
 	smp_store_release(&current->mm->context.in_user, NULL);
 }
 
 /**
- * um_tlb_leave_user() - wait until nobody uses old mappings of an mm
- * @mm: the mm, with what has changed marked for a sync
+ * um_tlb_leave_user() - wait until no CPU uses old mappings of an mm
+ * @mm: the mm; the range to synchronize is recorded already
  *
- * User space that runs now is interrupted; it syncs before it goes on.
+ * Interrupts user space of @mm, which synchronizes before it continues.
  *
- * Context: any but an interrupt that came while user space of @mm ran on this
- *	CPU. The CPU waited for takes no lock before it is seen to have left.
+ * Context: any but an interrupt of user space of @mm on this CPU. The interrupted
+ *	CPU takes no lock before it clears @in_user, so the wait cannot deadlock.
  */
 void um_tlb_leave_user(struct mm_struct *mm)
 {
