@@ -4,6 +4,7 @@
 # harness-test.sh [--quick | --list] [TEST...]: shows by real runs that the tools
 # report what is. One KTAP line for each test. The tests are the functions test_*
 # of tools/harness/*.sh; --quick runs those on which every verdict hangs.
+# shellcheck source-path=SCRIPTDIR/..
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 . "$TOOLS/harness/expect.sh"

@@ -114,7 +114,7 @@ need_module
 need test -w $cpu1 -- "there is no CPU 1 that can go: the kernel is without CONFIG_HOTPLUG_CPU, or has one CPU"
 check_needs
 # Of threads that come and go KASAN keeps a lot.
-noise=$((noise + $(kept_back)))
+noise=$((noise + $(kasan_pages)))
 mkdir -p "$tools"
 begin
 setting $cpu1 1

@@ -86,7 +86,7 @@ check_needs
 stock=${FRAGBED_MODULE%.ko}-stock.ko
 [ -f "$stock" ] || stock=
 # Slabs and stacks that were needed once.
-slack=$((4096 + $(kept_back)))
+slack=$((4096 + $(kasan_pages)))
 
 ktap_start
 log_mark

@@ -274,7 +274,7 @@ run_bad_rows() {
 
 # Bad lines take nothing, also not a little each time.
 case_bad_input_takes_no_memory() {
-	near "$(free_pages)" "$free_before_bad" $((noise + $(kept_back)))
+	near "$(free_pages)" "$free_before_bad" $((noise + $(kasan_pages)))
 }
 
 # All rows, while a set is held that has to stay as it is.
@@ -427,7 +427,7 @@ hold_all_but_a_tenth() {
 # By a quarter of the tenth, so that pages which come back by themselves do not fill it up;
 # not by all that might, or it would be down to the watermarks, which a PC may boost.
 go_below_the_tenth() {
-	ok_knob hold/alloc "set=more type=unmovable order=0 count=$(($(managed_pages) / 40 + $(kept_back) / 2)) force=1"
+	ok_knob hold/alloc "set=more type=unmovable order=0 count=$(($(managed_pages) / 40 + $(kasan_pages) / 2)) force=1"
 }
 
 # What a node keeps differs by zone: a tenth at least, or a little above its watermarks.
@@ -435,7 +435,7 @@ case_holds_leave_a_tenth() {
 	tenth=$(($(managed_pages) / 10))
 	hold_all_but_a_tenth
 	check "ended with $knob_errno" [ "$knob_errno" = ENOMEM ] &&
-		check "free $(free_pages), a tenth is $tenth" [ "$(free_pages)" -ge $((tenth - noise - $(kept_back))) ] &&
+		check "free $(free_pages), a tenth is $tenth" [ "$(free_pages)" -ge $((tenth - noise - $(kasan_pages))) ] &&
 		check "not much more" [ "$(free_pages)" -le $((tenth + tenth / 2 + 1024)) ] &&
 		go_below_the_tenth &&
 		wants ENOMEM hold/alloc "set=m type=movable order=0 count=1024" &&
@@ -557,7 +557,7 @@ case_signal_ends_fragment_with_eintr() {
 	background_ends EINTR &&
 		check "status" [ "$(fact fragment/result status)" = interrupted ] &&
 		check "no set" [ "$(sets_listed)" = 0 ] &&
-		check "all back" near "$(free_pages)" "$fragment_before" $((noise + $(kept_back)))
+		check "all back" near "$(free_pages)" "$fragment_before" $((noise + $(kasan_pages)))
 }
 
 case_signal_ends_hold_with_eintr() {
@@ -566,7 +566,7 @@ case_signal_ends_hold_with_eintr() {
 	kill -TERM "$background"
 	background_ends EINTR &&
 		check "no set" [ "$(sets_listed)" = 0 ] &&
-		check "all back" near "$(free_pages)" "$hold_before" $((noise + $(kept_back)))
+		check "all back" near "$(free_pages)" "$hold_before" $((noise + $(kasan_pages)))
 }
 
 case_reset_ends_a_run() {

@@ -74,7 +74,7 @@ pages_followed() { [ "$(said node1)" -gt $(($(said pages) / 2)) ]; }
 
 # The scan has its own share of the process's time, of which with KASAN most is gone.
 seconds=1.5
-[ "$(kept_back)" = 0 ] || seconds=15
+[ "$(kasan_pages)" = 0 ] || seconds=15
 
 ktap_start
 log_mark
