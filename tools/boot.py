@@ -81,7 +81,7 @@ def _wait(process, limit, tail):
 
 def _powered_off(log):
     """The guest had done its job, whatever became of UML's process after that: it may die of
-    a tick that was left, see docs/mainline-defects.md."""
+    a tick that was left, see docs/mainline-bugs.md."""
     with contextlib.suppress(FileNotFoundError), open(log, "rb") as file:
         return any(b"reboot: Power down" in line for line in file.read().splitlines()[-2:])
     return False
