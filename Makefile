@@ -1,75 +1,82 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# The commands of the test bed; each does its own set-up. kbuild reads Kbuild,
-# never this file.
+# The commands of the test bed. kbuild reads Kbuild, never this file.
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 tools := $(CURDIR)/tools
-# LANE is the name CONFIG had.
+space := $(subst ,, )
+scenarios := $(sort $(patsubst debugfs-scripts/scenarios/%/run.sh,%,$(wildcard debugfs-scripts/scenarios/*/run.sh)))
+# The patches are made for 7.2; a folder of kernel/patches has those that differ for a newer one.
+series := 7.2 $(notdir $(wildcard kernel/patches/[0-9]*))
+# The old name of CONFIG.
 CONFIG ?= $(LANE)
 export CONFIG
 
-.PHONY: help run experiment bench compare series test suites again faults fuzz mutants others coverage \
+.PHONY: help list run experiment bench compare series test suites again faults fuzz mutants others coverage \
 	check harness prepare build print-tree print-kernel \
 	modules install uninstall deb deb-test matrix clean clean-cache
 
 help:
-	@echo 'make run           fragment memory in a Linux guest, compact it, print the report'
-	@echo 'make run SCENARIO=superpageblocks'
-	@echo '                   the same workload without and with superpageblocks'
-	@echo 'make run SCENARIO=defrag'
-	@echo '                   tainted superpageblocks defragmented, clean ones evacuated'
-	@echo 'make run SCENARIO=beside'
-	@echo '                   memory kept fragmented beside a benchmark: is that disturbed?'
-	@echo 'make experiment [MEM=12G] [SEEDS="1 2 3"] [WORKLOADS="files buffers build"]'
-	@echo '                   1 GiB pages: mainline and ours, side by side, in QEMU'
-	@echo 'make bench         what an allocation costs: mainline and ours'
-	@echo 'make compare A=FOLDER B=FOLDER'
-	@echo '                   two saved reports of the experiment: what changed, what is noise'
-	@echo 'make series        all patches to the kernel as a series to be mailed'
-	@echo 'make test          KUnit suites, debugfs knobs and the runner itself'
-	@echo 'make test CONFIG=x86_64, make run CONFIG=x86_64'
-	@echo '                   the same in QEMU, with NUMA balancing and btrfs'
-	@echo 'make test SANITIZE=1 [CONFIG=x86_64], make test CONFIG=x86_64-rt'
-	@echo '                   in kernels that tell of mistakes; in a PREEMPT_RT kernel'
-	@echo 'make again [TIMES=100]'
-	@echo '                   the quick tier over and over: is it always green, how long does it take?'
-	@echo 'make suites        only the KUnit suites, in all configurations of UML or in one: CONFIG=uml-spb'
-	@echo 'make faults        failing allocations, signals, too little memory; with CONFIG=x86_64'
-	@echo '                   CPUs and memory that come and go'
-	@echo 'make fuzz [WRITES=10000000] [SEED=1] [CONFIG=fuzz-kasan]'
-	@echo '                   random lines to all knobs at once, while the module comes and goes'
-	@echo 'make mutants       try wrong kernels on the suites'
-	@echo 'make mutants SHARE=8'
-	@echo '                   an eighth of them, with each commit another one'
-	@echo 'make others        the KUnit suites of the kernel itself, on mainline and on ours'
-	@echo 'make others CONFIG=x86_64 [ITEMS="mm/cow stress-ng/vm"] [RESUME=1]'
-	@echo '                   the same with its selftests of mm, stress-ng and trinity, in QEMU'
-	@echo 'make coverage      lines and branches the tests reach, and what they miss'
-	@echo 'make check         shellcheck, checkpatch, licences'
-	@echo 'make harness       all tests of the tools'
-	@echo 'make prepare       only get and patch the kernel source'
-	@echo 'make build         only build both kernels and fragbed.ko'
-	@echo 'make -s print-tree, make -s print-kernel'
-	@echo '                   the prepared tree, the kernel image of the configuration uml'
-	@echo 'make modules [KDIR=DIR] [O=DIR] [LLVM=1]'
-	@echo '                   fragbed.ko for the running kernel or the one in KDIR'
-	@echo 'make install [KVER=RELEASE] [PREFIX=/usr/local], make uninstall'
-	@echo '                   the module by dkms, and the command fragbed'
-	@echo 'make deb           the package fragbed-dkms, in build/deb/'
-	@echo 'make matrix [KERNELS="6.1 6.12 7.2 7.3"] [KNOBS=1]'
-	@echo '                   the package on stock kernels of Debian, in QEMU; with all knobs'
-	@echo 'make deb-test      installs, upgrades and removes it in Debian 12 and 13'
-	@echo 'make clean         delete build/'
-	@echo 'make clean-cache   delete sources, trees and builds in the cache'
+	@echo 'Each command installs and builds what it needs.'
 	@echo
-	@echo 'ACCEL=auto|kvm|tcg           how QEMU runs its guests'
-	@echo 'KERNEL=7.2|7.3               the Linux to build and test (7.2)'
-	@echo 'KERNEL_SRC=TREE or TARBALL   test this source'
-	@echo 'FRAGBED_CACHE=DIR            instead of ~/.cache/fragbed'
-	@echo 'FRAGBED_UPDATE=1             look for a newer point release'
-	@echo 'FRAGBED_NO_INSTALL=1         never install packages'
+	@echo 'Run:'
+	@echo '  make run [SCENARIO=NAME]     run a scenario in a Linux guest and print its report:'
+	@echo '                               $(scenarios)'
+	@echo '  make experiment [MEM=12G] [SEEDS="1 2 3"] [WORKLOADS="files buffers build"]'
+	@echo '                               allocate 1 GiB pages on mainline and on ours, in QEMU'
+	@echo '  make compare A=DIR B=DIR     compare two saved reports of the experiment'
+	@echo '  make bench                   microbenchmarks: what an allocation costs'
+	@echo
+	@echo 'Test:'
+	@echo '  make test                    KUnit suites, debugfs knobs, the command, the test runner'
+	@echo '  make test SANITIZE=1         the same with KASAN, UBSAN, lockdep and kmemleak enabled'
+	@echo '  make suites                  only the KUnit suites, in all UML configurations or CONFIG'
+	@echo '  make faults                  failing allocations, signals, out of memory;'
+	@echo '                               CONFIG=x86_64: CPU and memory hotplug'
+	@echo '  make fuzz [WRITES=10000000] [SEED=1]'
+	@echo '                               write random lines to all knobs'
+	@echo '  make again [TIMES=100]       run the quick tests 100 times to find flaky ones'
+	@echo '  make mutants [ONLY=GLOB] [SHARE=8]'
+	@echo '                               check that the tests find bugs put into the kernel'
+	@echo '  make coverage [LONG=1]       lines and branches that the tests reach'
+	@echo '  make others [ITEMS="mm/cow stress-ng/vm"] [RESUME=1]'
+	@echo '                               third-party tests on mainline and on ours'
+	@echo '  make check                   static checks: shellcheck, checkpatch, sparse, kernel-doc, lists'
+	@echo '  make harness                 test the test runner and the other tools'
+	@echo '  make list                    the test configurations and what runs in which'
+	@echo
+	@echo 'Build:'
+	@echo '  make prepare, make build     get and patch the kernel source; build kernels and fragbed.ko'
+	@echo '  make -s print-tree, make -s print-kernel'
+	@echo '                               path of the patched source, of the kernel image of uml'
+	@echo '  make series                  write the patches as a series for a mailing list'
+	@echo '  make modules [KDIR=DIR] [O=DIR] [LLVM=1]'
+	@echo '                               fragbed.ko for the running kernel or the one in KDIR'
+	@echo '  make clean, make clean-cache delete build/; delete sources and builds in the cache'
+	@echo
+	@echo 'Install:'
+	@echo '  make install [KVER=RELEASE] [PREFIX=/usr/local], make uninstall'
+	@echo '                               the module with dkms, and the command fragbed'
+	@echo '  make deb, make deb-test      build the package fragbed-dkms; test it in Debian 12 and 13'
+	@echo '  make matrix [KERNELS="6.1 6.12 7.2 7.3"] [KNOBS=1]'
+	@echo '                               test the package on stock Debian kernels, in QEMU'
+	@echo
+	@echo 'Variables:'
+	@echo '  CONFIG=NAME                  the test configuration (uml); x86_64 runs in QEMU'
+	@echo '  PARTS="NAME..."              run only these parts of make test or make faults'
+	@echo '  KERNEL=$(subst $(space),|,$(series))               the Linux to build and test'
+	@echo '  KERNEL_SRC=DIR|TARBALL       use this kernel source'
+	@echo '  ACCEL=auto|kvm|tcg           how QEMU runs its guests'
+	@echo '  FRAGBED_CACHE=DIR            instead of ~/.cache/fragbed'
+	@echo '  FRAGBED_UPDATE=1             look for a newer point release'
+	@echo '  FRAGBED_NO_INSTALL=1         never install packages'
+
+list:
+	@echo 'Test configurations:'
+	@$(tools)/configurations.py
+	@echo
+	@$(tools)/plan.py
 
 run:
 	@$(tools)/run.sh $(SCENARIO)
@@ -88,7 +95,7 @@ series:
 	@$(tools)/series.sh
 
 test:
-	@$(tools)/test.sh
+	@$(tools)/test.py test $(PARTS)
 
 again:
 	@$(tools)/again.py --times '$(or $(TIMES),100)'
@@ -97,7 +104,7 @@ suites:
 	@$(tools)/kunit.sh $(if $(CONFIG),--config '$(CONFIG)',--group uml)
 
 faults:
-	@$(tools)/faults.sh $(PARTS)
+	@$(tools)/test.py faults $(PARTS)
 
 fuzz:
 	@debugfs-scripts/tests/fuzz/run.sh $(if $(WRITES),--writes '$(WRITES)') $(if $(SEED),--seed '$(SEED)') \
@@ -131,9 +138,8 @@ print-tree:
 print-kernel:
 	@$(tools)/build.sh uml
 
-# O keeps the build out of this folder: the source goes there, since kernels before
-# 6.13 build a module nowhere else than where its source is.
-# It would take our O for its own.
+# Before 6.13 kbuild builds a module only beside its source, so O gets a copy of the source.
+# The kernel's make must not see our O: it would take it for its own.
 modules: MAKEOVERRIDES := $(filter-out O=%,$(MAKEOVERRIDES))
 modules:
 	$(if $(O),mkdir -p '$(abspath $(O))' && cp -u --parents dkms.conf Kbuild module/*.[ch] '$(abspath $(O))')

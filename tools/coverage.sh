@@ -18,14 +18,12 @@ RESULTS=$OUT/coverage
 export FRAGBED_JOB_SECONDS=${FRAGBED_JOB_SECONDS:-30}
 status=0 folders=()
 
-# What runs: configuration, name, more kernel arguments, scripts of debugfs-scripts. The suites
-# run first in each guest.
+# Lines CONFIG|NAME|SCRIPT;SCRIPT... of tools/tests.toml. The suites run first in each guest.
 parts() {
-	cat <<-'END'
-		gcov-spb|one-node||quick;soak
-	END
-	[ -z "${LONG:-}" ] || printf '%s\n' 'gcov-spb|long||knobs spb;pressure;defrag;atomic'
-	[ "${CONFIG:-}" != x86_64 ] || printf '%s\n' 'gcov-x86_64|pc||balance'
+	local sets=(uml)
+	[ -z "${LONG:-}" ] || sets+=(long)
+	[ "${CONFIG:-uml}" = uml ] || sets+=("$CONFIG")
+	"$TOOLS/plan.py" coverage "${sets[@]}"
 }
 
 # A suite that failed is not what should be counted.
@@ -34,14 +32,14 @@ suites_passed() {
 }
 
 run_part() {
-	local config=$1 name=$2 args=$3 line scripts=() out=$RESULTS/$1/$2
+	local config=$1 name=$2 line scripts=() out=$RESULTS/$1/$2
 	while read -rd';' line; do
 		scripts+=("$(guest_script "${line%% *}") ${line#"${line%% *}"}")
-	done <<<"$4;"
+	done <<<"$3;"
 	rm -rf "$out"
-	say "$config: $name: suites, ${4//;/, }"
+	say "$config: $name: suites, ${3//;/, }"
 	"$TOOLS/guest.sh" --config "$config" --kernel "$run/$config" --timeout 3000 --out "$out" \
-		--args "kunit.enable=1 kunit.filter_glob=fragbed_* $args" \
+		--args "kunit.enable=1 kunit.filter_glob=fragbed_*" \
 		coverage "${scripts[@]}" | tee "$out.log" >&2 || bad "$config: $name" "$out.log"
 	suites_passed "$out/kernel.log" || bad "$config: $name: the suites" "$out/kernel.log"
 }
@@ -68,18 +66,19 @@ page() {
 "$TOOLS/packages.sh" coverage
 make_run_folder
 tree=$("$TOOLS/prepare.sh")
-mapfile -t configs < <(parts | cut -d'|' -f1 | uniq)
+parts=$(parts)
+mapfile -t configs < <(cut -d'|' -f1 <<<"$parts" | uniq)
 for config in "${configs[@]}"; do
 	mkdir -p "$run/$config"
 	image=$("$TOOLS/build.sh" "$config" "$run/$config")
 	build=${image%/"$(config_field "$config" image)"}
 	mkdir -p "$RESULTS/$config"
-	while IFS='|' read -r part_config name args scripts; do
+	while IFS='|' read -r part_config name scripts; do
 		[ "$part_config" = "$config" ] || continue
-		run_part "$config" "$name" "$args" "$scripts" </dev/null
+		run_part "$config" "$name" "$scripts" </dev/null
 		link_notes "$RESULTS/$config/$name/gcda$build" "$build"
 		folders+=("$RESULTS/$config/$name/gcda$build")
-	done < <(parts)
+	done <<<"$parts"
 done
 run_logged "writing the pages of source" "$RESULTS/gcovr.log" page || status=1
 "$TOOLS/coverage.py" --tree "$tree" --patches "$KERNEL_DIR/patches" --reasons "$REPO/kunit/coverage.toml" \
