@@ -150,6 +150,7 @@ cd "$REPO"
 {
 	our_files | xargs -d '\n' -P "$JOBS" -n 4 "$0" --files
 	row "sparse" "$TOOLS/check/sparse.sh"
+	row "links and names in the documents" "$TOOLS/check/links.py"
 } | tee "$run/rows"
 passed=$(grep -c '^ok ' "$run/rows" || :)
 failed=$(grep -c '^not ok ' "$run/rows" || :)
