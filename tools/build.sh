@@ -100,7 +100,7 @@ copy_results() {
 	[ ! -d "$BUILD/bench" ] || cp "$BUILD"/bench/fragbed_*.ko "$1/"
 }
 
-[ "$ARCH" = um ] || "$TOOLS/packages.sh" qemu
+[ "$ARCH" = um ] || "$TOOLS/packages.sh" run qemu
 [ "$(config_field "$CONFIG" series)" != none ] || export FRAGBED_NO_SERIES=1
 TREE=$("$TOOLS/prepare.sh")
 KEY=$(basename "$(dirname "$TREE")")

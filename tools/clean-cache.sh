@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# clean-cache.sh: deletes what the other tools keep in the cache, and nothing
-# else, should the cache be a folder that is used for other things, too.
+# clean-cache.sh: deletes what the tools keep in the cache, and nothing else: FRAGBED_CACHE may
+# be a folder with other files. tools/check/lists.py checks the list.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 

@@ -1,31 +1,28 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# packages.sh [run|check|qemu|report|coverage|dkms|deb|matrix|others]: makes sure that what
-# the other tools call is there.
-# Installs what is missing when it may; otherwise prints the command to type.
+# packages.sh [SET...]: installs the packages of the sets (run) that are missing, if it may;
+# otherwise prints the command that installs them.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-# What a kernel build, the patch series and the guests need.
-RUN_PACKAGES=(gcc libc6-dev make python3 flex bison bc
-	rsync quilt xz-utils kmod busybox-static numactl)
-# What only the configuration x86_64 needs.
-QEMU_PACKAGES=(qemu-system-x86 libelf-dev libssl-dev btrfs-progs)
-# What draws the charts of the experiment.
-REPORT_PACKAGES=(python3-matplotlib)
-# What shows the source with what was reached; gcov is the compiler's.
-COVERAGE_PACKAGES=(gcovr)
-# What only "make check" needs.
-CHECK_PACKAGES=(git perl shellcheck codespell sparse dpkg-dev mandoc)
-
-# What "make install", "make deb" and "make matrix" need; the compiler comes with the
-# headers of a kernel.
-DKMS_PACKAGES=(dkms make kmod python3)
-DEB_PACKAGES=(git dpkg-dev debhelper dh-dkms lintian)
-MATRIX_PACKAGES=(debootstrap util-linux)
-# What builds the kernel's selftests, and other people's tests that Debian has.
-OTHERS_PACKAGES=(libcap-dev libnuma-dev liburing-dev stress-ng trinity util-linux)
+# run      to build kernels, apply the patches and run guests in UML
+# qemu     for configurations of x86_64
+# report   to draw the charts of the experiment
+# coverage to show the source with the lines that were reached; gcov comes with the compiler
+# dkms     for "make install"; the compiler comes with a kernel's headers
+# others   to build the kernel's selftests, and third-party tests that Debian has
+declare -A PACKAGES=(
+	[run]="gcc libc6-dev make python3 flex bison bc rsync quilt xz-utils kmod busybox-static numactl"
+	[qemu]="qemu-system-x86 libelf-dev libssl-dev btrfs-progs"
+	[report]="python3-matplotlib"
+	[coverage]="gcovr"
+	[check]="git perl shellcheck codespell sparse dpkg-dev mandoc pyflakes3"
+	[dkms]="dkms make kmod python3"
+	[deb]="git dpkg-dev debhelper dh-dkms lintian"
+	[matrix]="debootstrap util-linux"
+	[others]="libcap-dev libnuma-dev liburing-dev stress-ng trinity util-linux"
+)
 
 # One line for each package that is not fully installed.
 missing_packages() {
@@ -36,7 +33,7 @@ missing_packages() {
 	done
 }
 
-# Names the commands, for a machine without dpkg.
+# For a machine without dpkg.
 missing_commands() {
 	local command
 	for command in gcc make python3 flex bison bc rsync quilt xz insmod busybox; do
@@ -57,8 +54,8 @@ may_install() {
 	[ "$(id -u)" -eq 0 ] || sudo -n true 2>/dev/null
 }
 
-# A fresh machine's package lists may be absent or too old: refresh them only
-# when the names or the files are not to be had as things are.
+# The package lists of a fresh machine may be absent or too old: apt-get update runs only if
+# the packages cannot be installed without.
 install_packages() {
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" && return
 	as_root apt-get update &&
@@ -89,15 +86,10 @@ if ! command -v dpkg-query >/dev/null; then
 	check_without_dpkg
 	exit 0
 fi
-case ${1:-run} in
-run) check_packages "${RUN_PACKAGES[@]}" ;;
-qemu) check_packages "${RUN_PACKAGES[@]}" "${QEMU_PACKAGES[@]}" ;;
-dkms) check_packages "${DKMS_PACKAGES[@]}" ;;
-deb) check_packages "${DEB_PACKAGES[@]}" ;;
-matrix) check_packages "${RUN_PACKAGES[@]}" "${QEMU_PACKAGES[@]}" "${DEB_PACKAGES[@]}" "${MATRIX_PACKAGES[@]}" ;;
-others) check_packages "${RUN_PACKAGES[@]}" "${QEMU_PACKAGES[@]}" "${OTHERS_PACKAGES[@]}" ;;
-report) check_packages "${REPORT_PACKAGES[@]}" ;;
-coverage) check_packages "${COVERAGE_PACKAGES[@]}" ;;
-check) check_packages "${RUN_PACKAGES[@]}" "${CHECK_PACKAGES[@]}" ;;
-*) die "usage: packages.sh [run|check|qemu|report|coverage|dkms|deb|matrix|others]" ;;
-esac
+packages=()
+for set in "${@:-run}"; do
+	[ -n "${PACKAGES[$set]:-}" ] || die "packages.sh: no set '$set'; there are: ${!PACKAGES[*]}"
+	read -ra words <<<"${PACKAGES[$set]}"
+	packages+=("${words[@]}")
+done
+check_packages "${packages[@]}"

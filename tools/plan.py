@@ -164,7 +164,7 @@ class Plan:
             raise Mistake(f"unknown table '{next(iter(tables))}'; there are: test, faults, coverage, elsewhere, ci")
 
     def set_of(self, plan, config, sanitize=False):
-        """The set for CONFIG=config, or the end of this program."""
+        """The set for CONFIG=NAME, or the end of this program."""
         sets = self.sets[plan]
         if config not in sets:
             sys.exit(f"error: make {plan}: no CONFIG={config}; {known(sets)}")

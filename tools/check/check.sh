@@ -1,12 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# check.sh: shellcheck, checkpatch, sparse, Python syntax, the man page, licence lines, and
-# nothing in the files that belongs to one machine.
+# check.sh: static checks. Per file shellcheck, pyflakes, checkpatch, kernel-doc, the man page,
+# the licence line, the mode and names of this machine; sparse; and the checks in
+# tools/check/*.py, which compare lists, knobs and documents with each other.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
-# row WHAT COMMAND...: one line; what the command says only if it fails.
+# row WHAT COMMAND...: prints one line, and the command's output if it fails.
 row() {
 	local what=$1 output
 	shift
@@ -17,7 +18,7 @@ row() {
 	fi
 }
 
-# What is in the repository or would be with "git add": path by path.
+# Paths that are in the repository or that "git add" would add.
 our_files() { git -C "$REPO" -c safe.directory='*' ls-files --cached --others --exclude-standard | sort -u | existing; }
 
 existing() {
@@ -47,7 +48,7 @@ is_python() {
 	return 1
 }
 
-# checkpatch knows a kernel tree's ways; here do not apply:
+# Types of checkpatch that do not apply outside a kernel tree:
 #   FILE_PATH_CHANGES        the files are new to a tree without our MAINTAINERS entry
 #   EMBEDDED_FILENAME        false alarm on names of suites in comments
 #   LINUX_VERSION_CODE       the module has to build on several kernels
@@ -68,10 +69,7 @@ checkpatch_trace() {
 # By standard input: a patch that git tracks would be checked as a source file.
 checkpatch_patch() { "$TOOLS/series.sh" --print "$1" | checkpatch -; }
 
-python_syntax() { python3 -c 'import sys; compile(open(sys.argv[1]).read(), sys.argv[1], "exec")' "$1"; }
-
-# Data without comments has nowhere to put the line; a patch carries it in the
-# files it makes.
+# Formats without comments have no place for the line; a patch has it in the files it adds.
 needs_licence() {
 	case $1 in
 	*.json | *.patch | */series | LICENSE* | COPYING* | *.golden) return 1 ;;
@@ -81,7 +79,7 @@ needs_licence() {
 
 has_licence() { head -n 5 "$1" | grep -q 'SPDX-License-Identifier: GPL-2.0'; }
 
-# What is sourced is no command; what is a command says what runs it.
+# An executable file starts with #!.
 mode_fits() {
 	local mode
 	mode=$(git -C "$REPO" -c safe.directory='*' ls-files -s -- "$1")
@@ -91,7 +89,7 @@ mode_fits() {
 	esac
 }
 
-# Names of package mirrors and folders of the machine that runs this.
+# Package mirrors and folders of this machine.
 machine_words() {
 	case $(dirname "$REPO") in
 	/ | /tmp) ;;
@@ -118,12 +116,15 @@ check_file() {
 		row "shellcheck $file" shellcheck -x --source-path=SCRIPTDIR "$file"
 	fi
 	if is_python "$file"; then
-		row "python $file" python_syntax "$file"
+		row "pyflakes $file" pyflakes3 "$file"
 	fi
 	case $file in
 	*.[1-8]) row "man page $file" mandoc -T lint -W warning "$file" ;;
 	*/trace/events/*.h) row "checkpatch $file" checkpatch_trace "$file" ;;
-	*.[ch]) row "checkpatch $file" checkpatch --file "$file" ;;
+	*.[ch])
+		row "checkpatch $file" checkpatch --file "$file"
+		row "kernel-doc $file" "$TREE/scripts/kernel-doc" -none -Werror "$file"
+		;;
 	*.patch) row "checkpatch $file" checkpatch_patch "$file" ;;
 	esac
 	if needs_licence "$file"; then
@@ -131,6 +132,19 @@ check_file() {
 	fi
 	row "mode $file" mode_fits "$file"
 	row "machine words $file" no_machine_words "$file"
+}
+
+# check_lists: each tools/check/*.py is a row; those of lists.py have one each.
+check_lists() {
+	local check name names
+	names=$("$TOOLS/check/lists.py" --list) || printf 'not ok lists\n'
+	for name in $names; do
+		row "lists: $name" "$TOOLS/check/lists.py" "$name"
+	done
+	for check in "$TOOLS"/check/*.py; do
+		name=$(basename "$check" .py)
+		[ "$name" = lists ] || row "$name" "$check"
+	done
 }
 
 # Started by xargs, with some of the files.
@@ -142,15 +156,15 @@ if [ "${1:-}" = --files ]; then
 	exit 0
 fi
 
-"$TOOLS/packages.sh" check
+"$TOOLS/packages.sh" run check
 TREE=$("$TOOLS/prepare.sh")
 export TREE
 make_run_folder
 cd "$REPO"
 {
 	our_files | xargs -d '\n' -P "$JOBS" -n 4 "$0" --files
+	check_lists
 	row "sparse" "$TOOLS/check/sparse.sh"
-	row "links and names in the documents" "$TOOLS/check/links.py"
 } | tee "$run/rows"
 passed=$(grep -c '^ok ' "$run/rows" || :)
 failed=$(grep -c '^not ok ' "$run/rows" || :)

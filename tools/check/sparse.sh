@@ -60,7 +60,7 @@ check() {
 	in_tree M="$REPO" MO="$BUILD/$MODULE_SUBDIR" modules
 }
 
-"$TOOLS/packages.sh" check
+"$TOOLS/packages.sh" run check
 TREE=$("$TOOLS/prepare.sh")
 KEY=$(basename "$(dirname "$TREE")")
 BUILD=$CACHE/build/$KEY/$CONFIG

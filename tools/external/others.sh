@@ -163,7 +163,7 @@ while [ $# -gt 0 ]; do
 done
 # all_tests is run as a whole.
 if [ "$config" = x86_64 ]; then
-	"$TOOLS/packages.sh" others
+	"$TOOLS/packages.sh" run qemu others
 	chosen=$(choose_items "$@")
 elif [ $# -gt 0 ]; then
 	usage

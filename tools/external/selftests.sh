@@ -26,7 +26,7 @@ build() {
 	return $rc
 }
 
-"$TOOLS/packages.sh" others
+"$TOOLS/packages.sh" run qemu others
 TREE=$(FRAGBED_NO_SERIES=1 "$TOOLS/prepare.sh")
 KEY=$(basename "$(dirname "$TREE")")
 BUILD=$CACHE/build/$KEY/selftests

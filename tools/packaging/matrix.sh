@@ -151,7 +151,7 @@ try_kernel() {
 	drop "$series"
 }
 
-"$TOOLS/packages.sh" matrix
+"$TOOLS/packages.sh" run qemu deb matrix
 own_mounts "$@"
 make_run_folder
 trap release_mounts EXIT

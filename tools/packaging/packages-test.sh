@@ -265,7 +265,7 @@ if [ "${1:-}" = --on ]; then
 	esac
 	exit
 fi
-"$TOOLS/packages.sh" matrix
+"$TOOLS/packages.sh" run qemu deb matrix
 own_mounts "$@"
 make_run_folder
 trap release_mounts EXIT
