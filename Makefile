@@ -13,7 +13,7 @@ series := 7.2 $(notdir $(wildcard kernel/patches/[0-9]*))
 CONFIG ?= $(LANE)
 export CONFIG
 
-.PHONY: help list run experiment bench compare series test suites again faults fuzz mutants others coverage \
+.PHONY: help list run experiment bench compare series test suites again faults fuzz mutants third-party others coverage \
 	check harness prepare build print-tree print-kernel \
 	modules install uninstall deb deb-test matrix clean clean-cache
 
@@ -40,7 +40,7 @@ help:
 	@echo '  make mutants [ONLY=GLOB] [SHARE=8]'
 	@echo '                               check that the tests find bugs put into the kernel'
 	@echo '  make coverage [LONG=1]       lines and branches that the tests reach'
-	@echo '  make others [ITEMS="mm/cow stress-ng/vm"] [RESUME=1]'
+	@echo '  make third-party [ITEMS="mm/cow stress-ng/vm"] [RESUME=1]'
 	@echo '                               third-party tests on mainline and on ours'
 	@echo '  make check                   static checks: shellcheck, checkpatch, sparse, kernel-doc, lists'
 	@echo '  make harness                 test the test runner and the other tools'
@@ -113,8 +113,11 @@ fuzz:
 mutants:
 	@$(tools)/mutants.py $(if $(ONLY),--only '$(ONLY)') $(if $(SHARE),--share '$(SHARE)')
 
-others:
-	@$(tools)/external/others.sh $(if $(RESUME),--resume) $(ITEMS)
+third-party:
+	@$(tools)/external/third-party.sh $(if $(RESUME),--resume) $(ITEMS)
+
+# The old name.
+others: third-party
 
 coverage:
 	@$(tools)/coverage.sh

@@ -6,12 +6,12 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-# run      to build kernels, apply the patches and run guests in UML
-# qemu     for configurations of x86_64
-# report   to draw the charts of the experiment
-# coverage to show the source with the lines that were reached; gcov comes with the compiler
-# dkms     for "make install"; the compiler comes with a kernel's headers
-# others   to build the kernel's selftests, and third-party tests that Debian has
+# run          to build kernels, apply the patches and run guests in UML
+# qemu         for configurations of x86_64
+# report       to draw the charts of the experiment
+# coverage     to show the source with the lines that were reached; gcov comes with gcc
+# dkms         for "make install"; the compiler comes with a kernel's headers
+# third-party  to build the kernel's selftests, and third-party tests that Debian has
 declare -A PACKAGES=(
 	[run]="gcc libc6-dev make python3 flex bison bc rsync quilt xz-utils kmod busybox-static numactl"
 	[qemu]="qemu-system-x86 libelf-dev libssl-dev btrfs-progs"
@@ -21,7 +21,7 @@ declare -A PACKAGES=(
 	[dkms]="dkms make kmod python3"
 	[deb]="git dpkg-dev debhelper dh-dkms lintian"
 	[matrix]="debootstrap util-linux"
-	[others]="libcap-dev libnuma-dev liburing-dev stress-ng trinity util-linux"
+	[third-party]="libcap-dev libnuma-dev liburing-dev stress-ng trinity util-linux"
 )
 
 # One line for each package that is not fully installed.

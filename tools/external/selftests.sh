@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# selftests.sh: builds the kernel's own selftests of memory, from the source without our
-# series, and prints the folder they are installed in.
+# selftests.sh: builds the kernel's selftests of mm and futex, from the source without our
+# series, and prints the folder where they are installed.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
 TARGETS="mm futex"
 
-# All that decides how they come out.
+# Everything that the build depends on.
 state() {
 	printf '%s\n' "$TARGETS" "$(gcc --version)"
 	dpkg-query -W libnuma-dev libcap-dev liburing-dev 2>/dev/null || :
@@ -16,7 +16,7 @@ state() {
 		sort | xargs cat | sha256sum
 }
 
-# The selftests make two of their files beside their source, whatever O says.
+# The selftests write two files beside their source, in spite of O.
 build() {
 	local rc=0
 	make -C "$TREE" O="$BUILD" ARCH=x86_64 headers_install || return
@@ -26,7 +26,7 @@ build() {
 	return $rc
 }
 
-"$TOOLS/packages.sh" run qemu others
+"$TOOLS/packages.sh" run qemu third-party
 TREE=$(FRAGBED_NO_SERIES=1 "$TOOLS/prepare.sh")
 KEY=$(basename "$(dirname "$TREE")")
 BUILD=$CACHE/build/$KEY/selftests

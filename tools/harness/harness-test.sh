@@ -15,7 +15,7 @@ set -euo pipefail
 . "$TOOLS/harness/experiment.sh"
 . "$TOOLS/harness/qemu.sh"
 . "$TOOLS/harness/matrix.sh"
-. "$TOOLS/harness/others.sh"
+. "$TOOLS/harness/third-party.sh"
 . "$TOOLS/harness/splats.sh"
 
 # wait_for COMMAND...: until it is true, for a minute or $patience seconds.

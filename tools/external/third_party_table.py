@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 #
-# others_table.py [--differing] FOLDER MAINLINE OURS: compares what the tests of others
-# said on two kernels, from the run-N/KERNEL folders that tools/others.sh left. Leaves
-# table.txt, table.json and counts there and prints the table; with --differing only the
-# items that did not come out the same, a line each. Exit code: 1 if a test is worse on
-# ours, or nothing passed.
+# third_party_table.py [--differing] FOLDER MAINLINE OURS
 #
-# A test has many checks. One is worse on ours if at least two runs of ours were worse
-# than all of mainline: a pass became a failure, a skip, or is gone. If that was seen just
-# once it may be chance, and it is called flaky.
+# Compares the results of third-party tests on two kernels, from the folders run-N/KERNEL that
+# third-party.sh left. Writes table.txt, table.json and counts to FOLDER and prints the table;
+# with --differing prints only the items whose results differ, one per line. Exit code: 1 if a
+# test is worse on ours, or nothing passed.
+#
+# A test has many checks. A check is worse on ours if at least two runs of ours were worse than
+# all of mainline: a pass became a failure, a skip, or is missing. If that happened only once,
+# the check is flaky.
 import argparse
 import collections
 import glob
@@ -18,19 +19,20 @@ import os
 import re
 import sys
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 import suites
 
 BAD, SKIPPED, PASSED = 0, 1, 2
 STATES = {"PASS": PASSED, "SKIP": SKIPPED}
-# The first one that a check of a test has is that of the test.
+# A test has the first verdict in this order that one of its checks has.
 VERDICTS = ("worse", "flaky", "fails on both", "better", "passes", "skipped")
 OUTCOME = "outcome"
-# Checks that only a run has that went wrong.
+# Only runs that went wrong have these checks.
 LOG = "kernel log: "
 ENDED = "ended by itself"
 
 TAP = re.compile(r"^(not )?ok (\d+) ?(?:- )?(.*?)(?:\s*# *(SKIP|XFAIL)? *(.*))?$")
-# What pagemap_ioctl measured is no part of a check's name.
+# pagemap_ioctl adds measurements to the names of its checks.
 MEASURED = re.compile(r" Extra pages \d.*")
 NOTED = 3
 STRESS_NG_SKIPS = (3, 4)    # no resource, not implemented
@@ -44,7 +46,7 @@ def read_lines(*path):
 
 
 class Checks:
-    """What one run saw: test -> check -> state. Of several with the same name each counts."""
+    """The results of one run: test -> check -> state. Checks of the same name are numbered."""
 
     def __init__(self):
         self.tests = {}
@@ -58,13 +60,13 @@ class Checks:
         checks[name] = state
 
     def add_log(self, test, lines):
-        """Reports of the kernel, without what differs from one to the next."""
+        """Kernel reports, without the numbers, which differ between runs."""
         for line in lines:
             text = re.sub(r"^[# ]*\[[ .0-9]+\] |\+.*|\b\w*\d\w*\b", "", line).strip()
             self.tests.setdefault(test, {})[LOG + text] = BAD
 
 
-# --- what a run left ---------------------------------------------------------
+# --- results of a run ---------------------------------------------------------
 
 
 def from_suites(folder):
@@ -88,7 +90,7 @@ def add_tap(checks, item, lines):
         match = own or nested
         if not match:
             continue
-        # What is skipped has its name behind that word, or the reason.
+        # Behind SKIP is the name of a skipped check, or the reason.
         name = MEASURED.sub("", match[3] or match[5] or f"check {match[2]}")
         state = BAD if match[1] and match[4] != "XFAIL" else SKIPPED if match[4] == "SKIP" else PASSED
         if nested:
@@ -138,7 +140,7 @@ def item_of(test):
 
 
 class Comparison:
-    """runs: kernel -> what each of its runs saw."""
+    """runs: kernel -> the results of each of its runs."""
 
     def __init__(self, folder, mainline, ours):
         self.kernels = (mainline, ours)
@@ -150,7 +152,7 @@ class Comparison:
         self.verdicts = {test: self.compare(test) for test in self.tests}
 
     def states(self, kernel, test, check):
-        """One for each run in which that test was asked for."""
+        """One state for each run of that test."""
         absent = PASSED if check.startswith((LOG, ENDED)) else BAD
         return [run.get(test, {}).get(check, absent) for run in self.runs[kernel]
                 if any(item_of(other) == item_of(test) for other in run)]
@@ -188,7 +190,7 @@ def verdict(mainline, ours):
     return "flaky"
 
 
-# --- what is shown -----------------------------------------------------------
+# --- output -----------------------------------------------------------
 
 
 def facts(folder, kernel):
@@ -223,7 +225,7 @@ def said_of(comparison, test, check):
 
 
 def notes(comparison, folder):
-    """The first checks behind each verdict that is not the same on both; table.json has all."""
+    """The first checks that differ, for each test; table.json has all."""
     for test in comparison.tests:
         said = comparison.verdict(test)
         if said not in ("worse", "flaky", "better"):
@@ -238,7 +240,7 @@ def notes(comparison, folder):
 
 
 def text_of(comparison, folder, fold):
-    """With fold: what passes on both is just counted."""
+    """With fold, tests that pass on both kernels are only counted."""
     shown = [test for test in comparison.tests if not fold or comparison.verdict(test) != "passes"]
     yield from header(folder, comparison.kernels)
     yield ""
@@ -266,7 +268,7 @@ def write(path, text):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="compares tests of others on two kernels")
+    parser = argparse.ArgumentParser(description="compares third-party tests on two kernels")
     parser.add_argument("--differing", action="store_true")
     parser.add_argument("folder")
     parser.add_argument("mainline")
@@ -277,7 +279,7 @@ def main():
         print("".join(item + "\n" for item in comparison.differing()), end="")
         return 0
     found = collections.Counter(comparison.verdict(test) for test in comparison.tests)
-    total = "others: " + ", ".join(f"{found[word]} {word}" for word in reversed(VERDICTS) if found[word])
+    total = "third-party: " + ", ".join(f"{found[word]} {word}" for word in reversed(VERDICTS) if found[word])
     write(os.path.join(options.folder, "table.txt"),
           "\n".join([*text_of(comparison, options.folder, False), "", total]))
     write(os.path.join(options.folder, "table.json"), json.dumps(as_json(comparison, options.folder), indent=1))

@@ -1,15 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# others.sh [--seed N] [--resume] [ITEM...]: what "make others" does: tests that others have written,
-# on mainline and on ours with the same configuration, but for superpageblocks. In UML
-# all_tests, the kernel's own set of KUnit suites; with CONFIG=x86_64, in QEMU, the ITEMs of
-# debugfs-scripts/tests/external/others.sh, by default all below, on both kernels side by side: that takes
-# hours, and with --resume what an interrupted run has already is not run again.
+# third-party.sh [--seed N] [--resume] [ITEM...]
 #
-# What does not come out the same on both is run three times more, since a test may fail
-# by chance. build/others/CONFIG/ has the table, also as JSON, and a folder run-N/KERNEL for
-# what each run said. Exit: 0 nothing is worse on ours, 1 something is.
+# What "make third-party" does: runs third-party tests on mainline and on ours, configured the
+# same but for superpageblocks. In UML these are all_tests, the kernel's own set of KUnit
+# suites. With CONFIG=x86_64, in QEMU, they are the ITEMs of
+# debugfs-scripts/tests/external/third-party.sh, by default all of all_items() below; the two
+# kernels run in parallel. That takes hours; --resume continues an interrupted run.
+#
+# Tests may be flaky: those whose results differ run three times more. Leaves in
+# build/third-party/CONFIG/ the table, also as JSON, and a folder run-N/KERNEL with the output
+# of each run. Exit: 0 nothing is worse on ours, 1 something is.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
@@ -19,10 +21,10 @@ MM=(compaction hugetlb thp migration cow madv_guard madv_populate process_madv k
 	mmap mremap mlock gup_test userfaultfd soft_dirty pagemap mkdirty mdwe vma_merge rmap
 	memory-failure memfd_secret process_mrelease)
 
-usage() { die "usage: [CONFIG=uml|x86_64] others.sh [--seed N] [--resume] [ITEM...]"; }
+usage() { die "usage: [CONFIG=uml|x86_64] third-party.sh [--seed N] [--resume] [ITEM...]"; }
 
-# Those of the class "vm", without those that stress-ng itself says may hang a machine,
-# and the one that moves memory from node to node.
+# The stressors of the class "vm" and "numa". mlockmany and watchdog are left out: according
+# to stress-ng's manual they may hang a machine.
 stressors() {
 	printf 'numa\n'
 	stress-ng --class vm? | sed 's/.*stressors: //' | tr ' ' '\n' | grep -vxE 'mlockmany|watchdog'
@@ -45,27 +47,27 @@ choose_items() {
 	printf '%s\n' "${@:-$all}"
 }
 
-# The same names as in the folders: mainline first.
+# The two configurations, mainline first.
 kernels() {
 	case $config in
-	uml) printf '%s\n' others-uml-mainline others-uml-spb ;;
-	x86_64) printf '%s\n' others-mainline others-spb ;;
+	uml) printf '%s\n' third-party-uml-mainline third-party-uml-spb ;;
+	x86_64) printf '%s\n' third-party-mainline third-party-spb ;;
 	*) die "CONFIG=$config: must be uml or x86_64" ;;
 	esac
 }
 
-# facts KERNEL FOLDER: what the tables open with, of the kernel built in FOLDER.
+# facts KERNEL FOLDER: the table starts with these; FOLDER has the built kernel.
 facts() {
 	printf 'kernel=%s\nconfig=%s\nseed=%s\ncommit=%s\n' \
 		"$(cat "$2/include/config/kernel.release")" "$(sha256sum <"$2/.config" | cut -c1-12)" \
 		"$FRAGBED_JOB_SEED" "$(git -C "$REPO" describe --always --dirty 2>/dev/null || echo unknown)"
 }
 
-# new_facts KERNEL FOLDER: a run that is resumed must have had the same.
+# new_facts KERNEL FOLDER: refuses to resume a run with other facts.
 new_facts() {
 	local file=$out/facts-$1
 	if [ -e "$file" ] && [ "$(facts "$@")" != "$(cat "$file")" ]; then
-		die "--resume: $out is of another kernel, commit or seed: run without it"
+		die "--resume: $out is from another kernel, commit or seed: run without --resume"
 	fi
 	facts "$@" >"$file"
 }
@@ -82,16 +84,16 @@ build_all() {
 	export FRAGBED_JOB_SELFTESTS
 }
 
-# run_suites KERNEL FOLDER: its exit code is no answer, since a suite may fail on both.
+# run_suites KERNEL FOLDER: ignores the exit code, since a suite may fail on both kernels.
 run_suites() {
 	"$TOOLS/kunit.sh" --config "$1" --kernel "$run/$1" --limit 1200 --out "$2" '*' >"$2/$1.txt" 2>&1 || :
 	[ -s "$2/$1/result.json" ] || die "$1: no suite was run, see $2/$1.txt"
 }
 
-# What a busy host can do to an emulated guest: stalls, and a timer that seems dead.
+# An emulated guest on a busy host sees RCU stalls and a timer that seems dead.
 patience="rcupdate.rcu_cpu_stall_timeout=180 no_timer_check"
 
-# not_begun FOLDER ITEM...: a line each.
+# not_begun FOLDER ITEM...: those without a folder, one per line.
 not_begun() {
 	local to=$1 item
 	shift
@@ -100,8 +102,8 @@ not_begun() {
 	done
 }
 
-# run_guests KERNEL FOLDER ITEM...: a guest that dies takes only the test with it during
-# which it died; the others are run by the next guest.
+# run_guests KERNEL FOLDER ITEM...: if a guest dies, the test that ran has failed, and the next
+# guest runs the remaining ones.
 run_guests() {
 	local kernel=$1 to=$2 left before rc
 	shift 2
@@ -109,7 +111,7 @@ run_guests() {
 	while [ ${#left[@]} -gt 0 ]; do
 		before=${#left[@]} rc=0
 		"$TOOLS/guest.sh" --config "$kernel" --kernel "$run/$kernel" --timeout $((before * 960)) --out "$to" \
-			--args "$patience" others "${left[@]}" || rc=$?
+			--args "$patience" third-party "${left[@]}" || rc=$?
 		mv "$to/kernel.log" "$to/kernel-before-$before.log"
 		mapfile -t left < <(not_begun "$to" "$@")
 		[ ${#left[@]} -lt "$before" ] || die "$kernel: the guest ran no test (exit code $rc), see $to"
@@ -129,7 +131,7 @@ run_one() {
 	esac
 }
 
-# run_both NUMBER ITEM...: side by side, so that whatever else the host does is the same for both.
+# run_both NUMBER ITEM...: in parallel, so that other load on the host affects both kernels.
 run_both() {
 	local kernel pid pids=() rc=0 folder=$out/run-$1
 	shift
@@ -143,7 +145,7 @@ run_both() {
 	[ $rc -eq 0 ] || exit 1
 }
 
-# forget_unfinished: what a guest was at when it was interrupted.
+# Deletes the items that were interrupted.
 forget_unfinished() {
 	local item
 	for item in "$out"/run-*/*/*/*/; do
@@ -161,9 +163,9 @@ while [ $# -gt 0 ]; do
 	*) break ;;
 	esac
 done
-# all_tests is run as a whole.
+# all_tests can only be run as a whole.
 if [ "$config" = x86_64 ]; then
-	"$TOOLS/packages.sh" run qemu others
+	"$TOOLS/packages.sh" run qemu third-party
 	chosen=$(choose_items "$@")
 elif [ $# -gt 0 ]; then
 	usage
@@ -171,18 +173,18 @@ fi
 mapfile -t items <<<"${chosen:-}"
 mapfile -t pair < <(kernels)
 [ ${#pair[@]} -eq 2 ] || exit 1
-out=$OUT/others/$config
+out=$OUT/third-party/$config
 make_run_folder
 [ -z "$resume" ] || forget_unfinished
 [ -n "$resume" ] || rm -rf "$out"
 build_all
 run_both 1 "${items[@]}"
-mapfile -t differing < <("$TOOLS/external/others_table.py" --differing "$out" "${pair[@]}")
+mapfile -t differing < <("$TOOLS/external/third_party_table.py" --differing "$out" "${pair[@]}")
 for number in $(seq 2 $((again + 1))); do
 	[ ${#differing[@]} -eq 0 ] || run_both "$number" "${differing[@]}"
 done
 rc=0
-"$TOOLS/external/others_table.py" "$out" "${pair[@]}" || rc=$?
+"$TOOLS/external/third_party_table.py" "$out" "${pair[@]}" || rc=$?
 read -r passed failed skipped <"$out/counts"
-write_counts "others-$config" "$passed" "$failed" "$skipped"
+write_counts "third-party-$config" "$passed" "$failed" "$skipped"
 exit $rc

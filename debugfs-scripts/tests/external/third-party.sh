@@ -1,20 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# others.sh ITEM...: runs tests of others in a guest, each with a time limit, on any kernel
-# of x86_64. fragbed.ko is not needed.
+# third-party.sh ITEM...: runs third-party tests in a guest, each with a time limit, on any
+# kernel of x86_64. fragbed.ko is not needed.
 #
 #   mm/CATEGORY     the kernel's selftests of mm; CATEGORY as in run_vmtests.sh -t
 #   futex/PROGRAM   its selftests of futexes
-#   stress-ng/NAME  a stressor, two at once, checking what it stored
-#   trinity/GROUP   system calls with arguments by chance: vm, vfs or all
+#   stress-ng/NAME  two processes of a stressor, which verify their data
+#   trinity/GROUP   system calls with random arguments: vm, vfs or all
 #
-#   FRAGBED_JOB_SELFTESTS=DIR  where tools/selftests.sh put them
+#   FRAGBED_JOB_SELFTESTS=DIR  the folder that tools/external/selftests.sh prints
 #   FRAGBED_JOB_SEED=1
 #
-# Leaves in $FRAGBED_OUT a folder for each item, with output (what it said), log (reports
-# of the kernel while it ran) and, once it has ended, ended: exit code and seconds.
-# Exit: 0 all have ended, however; 4 requirement missing.
+# Leaves in $FRAGBED_OUT a folder per item with the files output, log (kernel reports while it
+# ran) and, after its end, ended (exit code and seconds).
+# Exit: 0 all items ended, whatever their results; 4 a requirement is missing.
 
 . "$(dirname "$0")/../../lib/lib.sh"
 
@@ -29,7 +29,7 @@ need which stress-ng -- "stress-ng is missing"
 need which trinity -- "trinity is missing"
 check_needs
 
-# What the tests expect of a machine: swap, control groups, a folder to write to.
+# The tests expect swap, control groups and a folder to write to.
 furnish() {
 	echo 512M >/sys/block/zram0/disksize &&
 		mkswap /dev/zram0 >/dev/null && swapon /dev/zram0 &&
@@ -39,10 +39,10 @@ furnish() {
 		mkdir -p $scratch && cp -r "$selftests/mm" "$selftests/futex" $scratch/ && chmod 1777 $scratch
 }
 
-# Not busybox's, which cannot do this; nor its timeout, which has exit codes of its own.
+# busybox's setpriv lacks these options, and its timeout has other exit codes.
 as_nobody() { /usr/bin/setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all --bounding-set=-all "$@"; }
 
-# trinity_group GROUP: no sockets among its files, since it dies while it opens them.
+# trinity_group GROUP: without sockets, since trinity crashes while it opens them.
 trinity_group() {
 	group="-g $1"
 	[ "$1" != all ] || group=
@@ -50,7 +50,7 @@ trinity_group() {
 	as_nobody $limit trinity -q -l off -a64 -C 2 -N 10000 -s "$seed" --disable-fds=sockets $group
 }
 
-# seconds_for ITEM: how long it may take where the processor is emulated.
+# seconds_for ITEM: time limit on an emulated processor.
 seconds_for() {
 	case $1 in
 	mm/*) echo 900 ;;
@@ -58,7 +58,7 @@ seconds_for() {
 	esac
 }
 
-# Its exit code is that of the tests.
+# The exit code is that of the test.
 run_item() {
 	cd $scratch/ || return
 	limit="/usr/bin/timeout -k 10 $(seconds_for "$1")"
@@ -78,7 +78,7 @@ progress() {
 	done
 }
 
-# What the kernel cannot allocate here is no fault of its own.
+# Failed allocations are expected here.
 log_may_have_failed_allocations
 furnish || exit 1
 number=0
