@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs the quick tier over and over: the suites in all configurations of UML, and quick.sh in a
-# guest with and one without superpageblocks. A case that fails once in a hundred runs
-# shows only so. Goes on after a red run, whose logs are left in build/again/RUN-PART/.
+# Runs the quick tests many times (100) to find flaky ones: the suites in all configurations
+# of UML, and the scenario quick in a guest with and in one without superpageblocks. Continues
+# after a failed run and leaves its logs in build/again/RUN-PART/.
 #
 #   again.py [--times N] [--only GLOB]
 #
-# build/again/times.json has how each run ended and how long it took. Exit code: 0 all
-# green, 1 not.
+# build/again/times.json has the result and the seconds of each run. Exit code: 0 all
+# passed, 1 some failed.
 import argparse
 import fnmatch
 import json
@@ -33,13 +33,13 @@ GUEST_LIMIT = 300
 
 
 def tool(*command):
-    """What a tool prints; it talks to the reader itself."""
+    """The output of a tool; its messages go to stderr."""
     return subprocess.run([os.path.join(TOOLS, command[0]), *command[1:]], check=True,
                           stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 class SuitesPart:
-    """The suites in one configuration. Which cases there are is asked only once."""
+    """The suites in one configuration. The cases are listed only once."""
 
     def __init__(self, config, tree, kernel):
         self.name = f"suites-{config}"
@@ -56,7 +56,7 @@ class SuitesPart:
 
 
 class QuickPart:
-    """quick.sh in a guest of one configuration."""
+    """The scenario quick in a guest of one configuration."""
 
     def __init__(self, config, kernel):
         self.name = f"quick-{config}"
@@ -75,27 +75,27 @@ class QuickPart:
 
 def build(folder):
     """Kernel and module of each configuration, in a folder of its own."""
-    for name in sorted({configurations.CONFIGURATIONS[config].build for config in config_names()}):
+    for name in sorted({configurations.get(config).build for config in config_names()}):
         os.mkdir(os.path.join(folder, name))
         tool("build.sh", name, os.path.join(folder, name))
 
 
 def config_names():
-    return [name for name, config in configurations.CONFIGURATIONS.items() if config.group == "uml"]
+    return configurations.of_group("uml")
 
 
 def all_parts(folder):
     tree = tool("prepare.sh")
 
     def kernel(config):
-        return os.path.join(folder, configurations.CONFIGURATIONS[config].build)
+        return os.path.join(folder, configurations.get(config).build)
 
     return [*(SuitesPart(config, tree, kernel(config)) for config in config_names()),
             *(QuickPart(config, kernel(config)) for config in QUICK_CONFIGS)]
 
 
 class Record:
-    """How the runs ended."""
+    """The results of the runs."""
 
     def __init__(self):
         self.rows = []
@@ -111,7 +111,7 @@ class Record:
         return [row for row in self.rows if row["part"] == part]
 
     def runs(self):
-        """Seconds of each whole run."""
+        """The seconds of each run, all parts together."""
         sums = {}
         for row in self.rows:
             sums[row["run"]] = sums.get(row["run"], 0) + row["seconds"]
@@ -129,7 +129,7 @@ def line(name, green, total, seconds):
 
 
 def show(record, parts):
-    print(f"  {'seconds':24} {'green':>5}    {'':5} {'median':>8} {'least':>8} {'9 of 10':>8} {'most':>8}")
+    print(f"  {'seconds':24} {'passed':>5}    {'':4} {'median':>8} {'least':>8} {'9 of 10':>8} {'most':>8}")
     for part in parts:
         rows = record.of_part(part.name)
         if rows:
@@ -137,13 +137,13 @@ def show(record, parts):
                  [row["seconds"] for row in rows])
     runs = record.runs()
     red = {row["run"] for row in record.red()}
-    line("the whole tier", len(runs) - len(red), len(runs), runs)
+    line("all parts", len(runs) - len(red), len(runs), runs)
     for row in record.red():
-        print(f"red: run {row['run']}: {row['part']}: {row['why']}; see build/again/{row['run']}-{row['part']}")
+        print(f"failed: run {row['run']}: {row['part']}: {row['why']}; see build/again/{row['run']}-{row['part']}")
 
 
 def run_once(number, parts, folder):
-    """A row for each part; none if it is interrupted, since half a run took no time to compare."""
+    """A row for each part; none if the run is interrupted, since its time means nothing."""
     rows = []
     for part in parts:
         out = os.path.join(folder, "out")
@@ -169,7 +169,7 @@ def run_all(options, folder):
         for number in range(1, options.times + 1):
             record.add(run_once(number, parts, folder))
             print(f"run {number} of {options.times}: {record.runs()[-1]:.1f} s,"
-                  f" {len(record.red())} red so far", file=sys.stderr, flush=True)
+                  f" {len(record.red())} failures so far", file=sys.stderr, flush=True)
     finally:
         if record.rows:
             show(record, parts)
@@ -177,12 +177,12 @@ def run_all(options, folder):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="runs the quick tier over and over")
+    parser = argparse.ArgumentParser(description="runs the quick tests many times to find flaky ones")
     parser.add_argument("--times", type=int, default=100)
     parser.add_argument("--only", default="*", help="parts: suites-CONFIG, quick-CONFIG")
     options = parser.parse_args()
     boot.stop_on_signals()
-    # Where the tools keep theirs, and clean up if this one is killed.
+    # Here a later run of any tool removes it if this process is killed.
     run = os.path.join(machine.cache_folder(), "run")
     os.makedirs(run, exist_ok=True)
     try:

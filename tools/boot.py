@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 #
-# Boots a guest, with a time limit, and leaves nothing behind. Imported by the
-# tools that run suites; as a command it boots one guest with a job.
+# Boots a guest with a time limit and leaves no process behind. The tools that run suites
+# import it; as a command it boots one guest, which runs a job.
 #
-# The kernel's messages go to the log. With --job the guest's first console is
-# a second file, which is shown while it grows. Exit code: 0 if the kernel powered
-# off, 3 if it died, 124 on the time limit.
+# The kernel's messages go to the log. With --job the guest's first console goes to a
+# second file, which is printed while it grows. Exit code: 0 the kernel powered off, 3 it
+# died, 124 time limit.
 import argparse
 import contextlib
 import ctypes
@@ -24,7 +24,7 @@ PR_SET_PDEATHSIG = 1
 
 
 class Stopped(Exception):
-    """A signal asked this program to end."""
+    """A signal that ends this program."""
 
     def __init__(self, number):
         super().__init__(signal.Signals(number).name)
@@ -46,7 +46,7 @@ def _die_with_parent():
 
 
 class Tail:
-    """Shows what was added to a file since the last look."""
+    """Prints the lines added to a file since the last call of show()."""
 
     def __init__(self, path):
         self._file = open(path, "rb")
@@ -67,7 +67,7 @@ def _kill_group(process):
 def _wait(process, limit, tail):
     deadline = time.monotonic() + limit
     while True:
-        # Asked before the look at the file: what came last is shown, too.
+        # Before the file is read, so that its last lines are printed, too.
         code = process.poll()
         if tail:
             tail.show()
@@ -80,16 +80,16 @@ def _wait(process, limit, tail):
 
 
 def _powered_off(log):
-    """The guest had done its job, whatever became of UML's process after that: it may die of
-    a tick that was left, see docs/mainline-bugs.md."""
+    """Did the guest finish? UML's process may still die of a pending tick after that, see
+    docs/mainline-bugs.md."""
     with contextlib.suppress(FileNotFoundError), open(log, "rb") as file:
         return any(b"reboot: Power down" in line for line in file.read().splitlines()[-2:])
     return False
 
 
 def boot(guest, args, log, limit, job=None):
-    """Starts a machine of machine.py. Returns 0 if it powered off, TIME_LIMIT if it had to
-    be killed, else the exit code of its process."""
+    """Starts a machine of machine.py. Returns 0 if it powered off, TIME_LIMIT if the time
+    limit killed it, else the exit code of its process."""
     with guest.started_by(args, log, job) as how:
         process = subprocess.Popen(**how, start_new_session=True, preexec_fn=_die_with_parent)
         try:
@@ -100,20 +100,20 @@ def boot(guest, args, log, limit, job=None):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="boots a guest of a config")
+    parser = argparse.ArgumentParser(description="boots a guest of a configuration")
     parser.add_argument("--config", required=True)
-    parser.add_argument("--mem", help="instead of the config's")
+    parser.add_argument("--mem", help="memory, instead of the configuration's")
     parser.add_argument("--limit", type=float, required=True)
     parser.add_argument("--folder", required=True, help="private folder of this run, with the kernel")
-    parser.add_argument("--out", required=True, help="the other folder the guest may write to")
-    parser.add_argument("--host", default="/", help="folder the guest gets as its root, in QEMU")
-    parser.add_argument("--initrd", help="in QEMU: it mounts the root then")
+    parser.add_argument("--out", required=True, help="the other folder that the guest may write to")
+    parser.add_argument("--host", default="/", help="QEMU: the folder that is the guest's root")
+    parser.add_argument("--initrd", help="QEMU: an initrd, which mounts the root")
     parser.add_argument("--log", required=True)
     parser.add_argument("--job")
     parser.add_argument("args", nargs="*")
     options = parser.parse_args()
     stop_on_signals()
-    config = configurations.CONFIGURATIONS[options.config]
+    config = configurations.get(options.config)
     shares = {"run": options.folder, "out": options.out}
     try:
         guest = machine.of_config(config, options.folder, options.mem or config.mem, shares,

@@ -22,6 +22,13 @@ die() {
 	exit 1
 }
 
+# Prints the first paragraph of the script's head comment, which shows how to call it.
+usage() {
+	awk '!/^#/ { exit } /^#$/ { if (nr) exit; head = 1; next }
+		head { print (nr++ ? "       " : "usage: ") substr($0, 3) }' "$0" >&2
+	exit 1
+}
+
 # kbuild splits paths at blanks and make at colons.
 check_path() {
 	case $1 in

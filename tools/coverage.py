@@ -3,12 +3,12 @@
 #
 # coverage.py --tree TREE --patches DIR --reasons TOML [--json FILE] FOLDER...
 #
-# Adds up what gcov counted in the FOLDERs, each with the .gcda of a configuration beside the .gcno
-# of its build, and prints lines and branches covered: of each symbol of interest, each file of
-# superpageblocks, and of what their patches added to other files. Then all that was missed,
-# with the reason if TOML has one.
+# Adds up the counters of gcov in the FOLDERs, each of which has a configuration's .gcda files
+# beside the .gcno files of its build. Prints the lines and branches covered: of each symbol
+# under test, of each file of superpageblocks, and of the lines that their patches add to
+# other files. Then prints all missed lines, with their reasons from TOML.
 #
-# Exit: 0 all targets are met, but for what has a reason; 1 some are not.
+# Exit code: 0 each target is met, or every missed line has a reason; 1 otherwise.
 import argparse
 import collections
 import dataclasses
@@ -26,31 +26,33 @@ SYMBOLS = ("__alloc_pages_direct_compact", "try_to_compact_pages", "compact_zone
            "suitable_migration_source", "fast_find_migrateblock", "compaction_capture",
            "task_capc", "__alloc_pages_direct_reclaim", "vma_policy_mof", "task_numa_work")
 
-# Branches that a working kernel never takes, or that are no choice of the code around them:
-# assertions, tracepoints, static keys, what a test puts in the place of a function.
+# Branches that a correct kernel never takes, or that do not depend on the code around them:
+# assertions, tracepoints, static keys, static stubs.
 NO_CHOICE = re.compile(
     r"\b((VM_)?(BUG|WARN)_ON\w*|lockdep_assert\w*|trace_\w+|static_branch_\w+|"
     r"KUNIT_STATIC_STUB_REDIRECT)\(")
 
-# Macros that ask the compiler whether their arguments are constants.
+# Macros that use __builtin_constant_p() on their arguments.
 ASKS_FOR_CONSTANTS = re.compile(
     r"(\b__(?:test_and_)?(?:set|clear|change)_bit|\btest_bit|\b__ffs|\bfind_\w*bit|"
     r"\bfor_each_(?:set|clear)_bit|\bbitmap_\w+|\bstruct_size|\bmemset|\bmsecs_to_jiffies)\(")
 
-# What only tests call.
+# Only tests call the functions of this file.
 NOT_COUNTED = {"mm/superpageblock/page_alloc_reach.h"}
+# The suites, in the tree.
+TESTS = "tests"
 
 
 @dataclasses.dataclass
 class Line:
-    """A line of source that has code, and how often it and its branches were taken."""
+    """A line of source that has code; how often it was run and its branches were taken."""
 
     number: int
     function: str
     text: str
     count: int = 0
     branches: list = dataclasses.field(default_factory=list)
-    opens: bool = False     # the line with the function's name
+    opens: bool = False     # the first line of the function
 
     def add(self, count, branches):
         self.count += count
@@ -62,7 +64,7 @@ class Line:
         return not self.count or not all(self.counted_branches())
 
     def counted_branches(self):
-        """What is inlined always and has no line of its own is at the function's first."""
+        """gcov counts branches of inlined code that has no line at the function's first line."""
         if self.opens or NO_CHOICE.search(self.text):
             return []
         if ASKS_FOR_CONSTANTS.search(self.text):
@@ -71,8 +73,8 @@ class Line:
 
 
 def without_constants(branches):
-    """An answer that the compiler knows shows as a pair of which one is never taken, the first,
-    and then pairs of which neither is."""
+    """Where __builtin_constant_p() is false, gcov has a pair of branches of which the first is
+    never taken, and then pairs that are never taken at all."""
     pairs = list(zip(branches[::2], branches[1::2]))
     for start, (yes, no) in enumerate(pairs):
         if yes or not no:
@@ -87,7 +89,7 @@ def without_constants(branches):
 
 
 class Counts:
-    """All lines with code: file -> number -> Line."""
+    """All lines that have code: file -> number -> Line."""
 
     def __init__(self, tree):
         self.tree = tree
@@ -95,8 +97,9 @@ class Counts:
         self._sources = {}
 
     def read(self, folder):
-        # A file of the suites has counters if it has the name of one that is looked at.
-        for data in sorted(set(folder.rglob("*.gcda")) - set(folder.rglob("fragbed/**/*.gcda"))):
+        # A file of the suites has counters if it has the name of a file under test.
+        for data in sorted(data for data in folder.rglob("*.gcda")
+                           if TESTS not in data.relative_to(folder).parts):
             done = subprocess.run(["gcov", "--json-format", "--stdout", "--branch-probabilities",
                                    "--object-directory", data.parent, data],
                                   stdout=subprocess.PIPE, check=True)
@@ -124,8 +127,8 @@ class Counts:
 
 
 class Reasons:
-    """Why a function is absent, or a line is missed: by the function and the line's text, since
-    numbers move."""
+    """Why a function is absent or a line is missed, by function and text of the line: line
+    numbers change."""
 
     def __init__(self, path):
         with open(path, "rb") as file:
@@ -146,7 +149,7 @@ class Reasons:
 
 
 class Unit:
-    """What has targets of its own."""
+    """A function, a file or the added lines of a file, with targets of its own."""
 
     def __init__(self, name, file, lines, reasons):
         self.name, self.file = name, file
@@ -188,7 +191,7 @@ class Unit:
 
 
 def added_lines(tree, patches):
-    """file -> numbers of the lines that the patches of superpageblocks added to it. Quilt keeps
+    """file -> numbers of the lines that the patches of superpageblocks add to it. Quilt keeps
     each file as it was before a patch."""
     before = {}
     for patch in (patches / "series").read_text().split():
@@ -243,11 +246,11 @@ def show_missed(unit):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="prints what the tests cover")
+    parser = argparse.ArgumentParser(description="reports the coverage of the tests")
     parser.add_argument("--tree", required=True, type=pathlib.Path)
     parser.add_argument("--patches", required=True, type=pathlib.Path)
     parser.add_argument("--reasons", required=True)
-    parser.add_argument("--json", help="write all of it there, too")
+    parser.add_argument("--json", help="also write the report there as JSON")
     parser.add_argument("folders", nargs="+", type=pathlib.Path)
     options = parser.parse_args()
     counts, reasons = Counts(options.tree.resolve()), Reasons(options.reasons)
@@ -259,14 +262,14 @@ def main():
         show_missed(unit)
     absent = {unit.name for unit in all_units if unit.verdict() == "absent"}
     for function, text in reasons.stale(absent):
-        print(f"\nstale: {function}() has a reason for what is not missed: {text}")
+        print(f"\nstale: {function}() has a reason for a line that is not missed: {text}")
     if options.json:
         with open(options.json, "w") as file:
             json.dump([unit.as_json() for unit in all_units], file, indent=1)
     below = [unit.name for unit in all_units if unit.verdict() in ("below", "not there")]
     if below:
-        print(f"\nbelow {LINES_TARGET}% of lines or {BRANCHES_TARGET}% of branches, not all of it "
-              f"with a reason: {', '.join(below)}")
+        print(f"\nbelow {LINES_TARGET}% of lines or {BRANCHES_TARGET}% of branches, and missed lines "
+              f"without a reason: {', '.join(below)}")
     return 1 if below else 0
 
 

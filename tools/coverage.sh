@@ -1,16 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# coverage.sh: which lines and branches of the symbols of interest and of superpageblocks
-# the suites and the guest scripts reach, and what is missed for which reason. Leaves
-# build/coverage/: report.txt, report.json, and index.html, in which gcovr shows the source.
+# coverage.sh
 #
-#   LONG=1       with all knobs and the longer scripts
-#   CONFIG=x86_64  also in QEMU, where alone task_numa_work() is to be had; slow
-#   FRAGBED_JOB_SECONDS=30  how long the soaks take
+# Runs the suites and guest scripts on a kernel with gcov and reports which lines and
+# branches of the symbols under test and of superpageblocks they reach, and why they miss
+# the others. Leaves in build/coverage: report.txt, report.json and index.html, the
+# annotated source.
 #
-# Exit: 0 the targets are met, or there is a reason for each that is missed; 1 not so,
-# or something failed.
+#   LONG=1         also all knobs and the longer scripts
+#   CONFIG=x86_64  also in QEMU, the only place where task_numa_work() runs; slow
+#   FRAGBED_JOB_SECONDS=30  duration of the soaks
+#
+# Exit code: 0 each target is met, or every missed line has a reason; 1 otherwise, or if a
+# test fails.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -26,7 +29,7 @@ parts() {
 	"$TOOLS/plan.py" coverage "${sets[@]}"
 }
 
-# A suite that failed is not what should be counted.
+# The coverage of a suite that fails means nothing.
 suites_passed() {
 	! grep -E '^(\[[ .0-9]+\] )?not ok ' "$1" >&2 && grep -qE '^(\[[ .0-9]+\] )?ok ' "$1"
 }
@@ -49,7 +52,7 @@ bad() {
 	say "$1 failed: see $2"
 }
 
-# link_notes FOLDER BUILD: gcov wants what the compiler noted about a file beside its counters.
+# link_notes FOLDER BUILD: gcov needs the compiler's notes of a file beside its counters.
 link_notes() {
 	local data
 	find "$1" -name '*.gcda' -printf '%P\n' | while IFS= read -r data; do
@@ -60,7 +63,7 @@ link_notes() {
 # shellcheck disable=SC2317,SC2329  # called by name
 page() {
 	gcovr --root "$tree" --filter "$tree/mm/" --html-details "$RESULTS/index.html" \
-		--html-title "fragbed: what the tests reach" "${folders[@]}"
+		--html-title "fragbed: coverage" "${folders[@]}"
 }
 
 "$TOOLS/packages.sh" coverage
@@ -80,7 +83,7 @@ for config in "${configs[@]}"; do
 		folders+=("$RESULTS/$config/$name/gcda$build")
 	done <<<"$parts"
 done
-run_logged "writing the pages of source" "$RESULTS/gcovr.log" page || status=1
+run_logged "writing the annotated source" "$RESULTS/gcovr.log" page || status=1
 "$TOOLS/coverage.py" --tree "$tree" --patches "$KERNEL_DIR/patches" --reasons "$REPO/kunit/coverage.toml" \
 	--json "$RESULTS/report.json" "${folders[@]}" | tee "$RESULTS/report.txt" || status=1
 exit $status

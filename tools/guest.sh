@@ -25,7 +25,6 @@ set -euo pipefail
 
 config=${CONFIG:-uml} mem='' limit=300 args='' out=$OUT/guest counts='' kernel=''
 
-usage() { die "usage: guest.sh [--config CONFIG] [--mem 1G] [--timeout S] [--args \"...\"] [--out DIR] [--counts NAME] [--kernel DIR] SCRIPT|NAME [ARGS...]"; }
 
 while [ $# -gt 0 ]; do
 	case $1 in

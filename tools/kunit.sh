@@ -4,14 +4,14 @@
 # kunit.sh [--config CONFIG | --group GROUP] [--limit S] [--out DIR]
 #          [--kernel DIR | --kernels DIR] [GLOB]
 #
-# Builds the configuration's kernel, or takes the linux in DIR as it is (with --kernels in
-# DIR/BUILD, the name of the configuration's build), and runs the suites that GLOB names
-# (SUITE[.CASE], default fragbed_*). --group takes all configurations of a group: uml, sanitize, ...
+# Builds the configuration's kernel and runs the suites that GLOB names (SUITE[.CASE],
+# default fragbed_*). With --kernel it runs DIR/linux without a build, with --kernels
+# DIR/BUILD/linux, BUILD being the configuration's build. --group runs all configurations
+# of a group: uml, sanitize, ...
 #
-# Exit codes: 0 all passed, 1 failed, 3 crashed or cut short, 4 all skipped,
-# 5 no test ran, 124 time limit. --group fails, too, if a case ran in none
-# of its kernels.
-# Log, JSON and JUnit are left in build/kunit/CONFIG/.
+# Exit code: 0 all passed, 1 failed, 3 crashed or cut short, 4 all skipped, 5 no test ran,
+# 124 time limit. --group also fails if a case was skipped in all of its kernels.
+# build/kunit/CONFIG/ has the log, JSON and JUnit.
 #
 #   FRAGBED_KERNEL_ARGS="..."  more kernel arguments
 set -euo pipefail
@@ -19,14 +19,13 @@ set -euo pipefail
 
 configs=("${CONFIG:-uml}") limit=120 glob='' results=$OUT/kunit kernel='' kernels=''
 
-usage() { die "usage: kunit.sh [--config CONFIG | --group GROUP] [--limit S] [--out DIR] [--kernel DIR | --kernels DIR] [GLOB]"; }
 
 while [ $# -gt 0 ]; do
 	case $1 in
 	--config) check_config "${2:?}" && configs=("$2") && shift 2 ;;
 	--group)
-		mapfile -t configs < <(config_names "${2:?}")
-		[ ${#configs[@]} -gt 0 ] || die "no group '$2' of configurations; see tools/configurations.py"
+		names=$(config_names "${2:?}") || exit 1
+		mapfile -t configs <<<"$names"
 		shift 2
 		;;
 	--limit) limit=${2:?} && shift 2 ;;
@@ -51,14 +50,14 @@ run_config() {
 		--out "$run/$config/out" --limit "$limit" --counts "$run/$config/out/counts" "$cases"
 }
 
-# In one go at the end, so that two runs do not write into each other's log.
+# Copied at the end, so that two runs do not write to the same log.
 bring_results() {
 	[ -d "$run/$1/out" ] || return 0
 	mkdir -p "$results/$1"
 	cp "$run/$1/out"/* "$results/$1/"
 }
 
-# Only whole runs count: a look at one suite must not change the sum.
+# Only complete runs are counted: a run of one suite must not change the sum.
 count_results() {
 	local config rc=$1
 	[ "$results" = "$OUT/kunit" ] && [ -z "$glob" ] || return 0
@@ -69,7 +68,8 @@ count_results() {
 		END { print passed + 0, failed + (rc && !failed), skipped + 0 }' >"$COUNTS/suites"
 }
 
-# What one kernel has not its other configurations have not, either: that is for other groups.
+# Configurations of one kernel skip the same cases, which other groups run: only several
+# kernels are compared.
 several_kernels() {
 	local config
 	for config in "${configs[@]}"; do
@@ -77,7 +77,7 @@ several_kernels() {
 	done | sort -u | awk 'END { exit NR < 2 }'
 }
 
-# The first configuration that went wrong decides the exit code.
+# The first configuration that fails decides the exit code.
 run_all() {
 	local config rc=0 config_rc tree ran=()
 	tree=$("$TOOLS/prepare.sh")

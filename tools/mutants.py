@@ -171,11 +171,11 @@ class Bench:
         return [os.path.join(self.cache, name, self.key) for name in ("trees", "build")]
 
     def build_folder(self, config):
-        return os.path.join(self.cache, "build", self.key, configurations.CONFIGURATIONS[config].build)
+        return os.path.join(self.cache, "build", self.key, configurations.get(config).build)
 
     def make(self, config):
         """Rebuilds the configuration's kernel; returns the compiler's errors or None."""
-        kernel = configurations.CONFIGURATIONS[config]
+        kernel = configurations.get(config)
         command = ["make", "-C", self.tree, "ARCH=" + kernel.arch, "O=" + self.build_folder(config),
                    f"-j{os.cpu_count()}", os.path.basename(kernel.image)]
         if os.environ.get("LLVM"):
@@ -197,7 +197,7 @@ class Bench:
         """A private folder with the configuration's kernel and the module, which no mutant
         changes."""
         with private_folder(self.cache) as folder:
-            shutil.copy(os.path.join(self.build_folder(config), configurations.CONFIGURATIONS[config].image),
+            shutil.copy(os.path.join(self.build_folder(config), configurations.get(config).image),
                         os.path.join(folder, "linux"))
             shutil.copy(os.path.join(self.build_folder(config), "fragbed", "fragbed.ko"), folder)
             yield folder

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs the KUnit suites of a built kernel and says truthfully how it went.
+# Runs the KUnit suites of a built kernel and reports the result. A run passes only if every
+# listed case is reported and the kernel's log has no splat.
 #
 #   suites.py run --tree DIR --config NAME --folder DIR --out DIR GLOB
 #   suites.py compare RESULT...    fails if a case was skipped in all of them
 #
-# Exit codes: 0 all passed, 1 failed, 3 crashed or cut short, 4 all skipped,
-# 5 no test ran, 124 time limit.
+# Exit code: 0 all passed, 1 failed, 3 crashed or cut short, 4 all skipped, 5 no test ran,
+# 124 time limit.
 import argparse
 import json
 import os
@@ -43,32 +44,32 @@ SKIP = re.compile(r"^(?:\[[ .0-9]+\] )? *ok \d+ (\S.*?) # SKIP ?(.*)$")
 UNNAMED = "(cut short)"
 
 class Suites:
-    """A built kernel, alone in its folder, and where the results of its suites go."""
+    """A built kernel in a folder, and the folder for the results of its suites."""
 
     def __init__(self, tree, config, folder, out, limit=120):
         self.tree, self.config, self.folder = tree, config, folder
         self.out, self.limit = out, limit
         self.args = ["kunit.enable=1", "kunit_shutdown=poweroff",
-                     *configurations.CONFIGURATIONS[config].args.split(), *configurations.CONFIGURATIONS[config].suite_args.split(),
+                     *configurations.get(config).args.split(), *configurations.get(config).suite_args.split(),
                      *shlex.split(os.environ.get("FRAGBED_KERNEL_ARGS", ""))]
 
     def path(self, name):
         return os.path.join(self.out, name)
 
     def boot(self, glob, log, *more):
-        config = configurations.CONFIGURATIONS[self.config]
+        config = configurations.get(self.config)
         guest = machine.of_config(config, self.folder, config.suite_mem or config.mem)
         return boot.boot(guest, [*self.args, f"kunit.filter_glob={glob}", *more],
                          self.path(log), self.limit)
 
     def expected(self, glob):
-        """The names of the cases that the run has to report."""
+        """The names of the cases that the run must report."""
         if self.boot(glob, "list.log", "kunit.action=list") == TIME_LIMIT:
             return []
         return [m[1] for m in map(CASE.match, read_lines(self.path("list.log"))) if m]
 
     def parse(self):
-        """kunit.py reads the log; its words for the reader are returned."""
+        """Lets kunit.py parse the log; returns its output."""
         done = subprocess.run(
             [os.path.join(self.tree, "tools/testing/kunit/kunit.py"), "parse",
              "--failed", "--json=" + self.path("kunit.json"),
@@ -77,7 +78,7 @@ class Suites:
         return "\n".join(line for line in done.stdout.splitlines() if "stored in" not in line)
 
     def run(self, glob, expected=None):
-        """Lists the cases first, unless the caller knows them, and runs them."""
+        """Lists the cases, unless the caller has them, and runs them."""
         os.makedirs(self.out, exist_ok=True)
         for name in ("kunit.json", "kunit.xml", "result.json"):
             if os.path.exists(self.path(name)):
@@ -108,8 +109,8 @@ def read_json(path):
 
 
 def leaves(group, prefix=()):
-    """(names, status) of every result line: suite, case and, if any, parameter.
-    Where a kernel died kunit.py has results without a name."""
+    """(names, status) of every result line: suite, case and, if any, parameter. If the
+    kernel died, kunit.py has results without a name."""
     for case in group.get("test_cases", []):
         yield (*prefix, case["name"] or UNNAMED), case["status"]
     for sub in group.get("sub_groups", []):
@@ -117,7 +118,7 @@ def leaves(group, prefix=()):
 
 
 class Result:
-    """What one boot showed."""
+    """The results of one boot."""
 
     def __init__(self, config, expected, code, log, report):
         self.config, self.expected, self.code = config, expected, code
@@ -153,11 +154,11 @@ class Result:
         return PASSED if self.count("PASS") else SKIPPED
 
     def reason(self, case):
-        """KUnit prints a skip's reason behind the last part of the name."""
+        """KUnit prints the reason for a skip after the last part of the name."""
         return self.reasons.get(self.last_names[case], "no reason given")
 
     def killer(self):
-        """What shows that this kernel is wrong, or None; for the mutants."""
+        """What failed first, or None; a mutant is killed by it."""
         code = self.exit_code()
         if code == PASSED:
             return None
@@ -175,7 +176,7 @@ class Result:
                 "skipped": {case: self.reason(case) for case in self.skipped_cases()}}
 
     def counts(self):
-        """Passed, failed, skipped. A missing case and a bad log count as failures."""
+        """Passed, failed, skipped. A missing case counts as a failure, and so does a splat."""
         failed = len(self.failed_cases()) + len(self.missing)
         if not failed and self.exit_code() not in (PASSED, SKIPPED):
             failed = 1
@@ -208,7 +209,7 @@ class Result:
 
 
 def skipped_everywhere(results):
-    """Cases that ran in no configuration, with the reasons."""
+    """Cases that were skipped in all configurations, with the reasons."""
     everywhere = set.intersection(*(set(r["skipped"]) for r in results)) if results else set()
     return {case: [r["skipped"][case] for r in results] for case in sorted(everywhere)}
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2154  # $log is the caller's
 #
-# Sourced by the tests of the tools: how a command ended, and what it said. With
-# inside=(COMMAND...) that one runs the others, in a folder for example.
+# Sourced by the tests of the tools: checks a command's exit code and output. If
+# inside=(COMMAND...) is set, that command runs the tested one, in a folder for example.
 
 inside=()
 
-# exits WANTED COMMAND...: its exit code is as wanted; its output is in $log.
+# exits WANTED COMMAND...: checks its exit code; leaves its output in $log.
 exits() {
 	local wanted=$1 rc=0
 	shift
@@ -16,9 +16,9 @@ exits() {
 	return 1
 }
 
-# says TEXT: the output has it.
+# says TEXT: the output contains the text.
 says() {
 	grep -qF -- "$1" "$log" && return
-	printf '# not said: %s\n' "$1"
+	printf '# not in the output: %s\n' "$1"
 	return 1
 }

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2154  # $work is the caller's
 #
-# The experiment's tools on made-up data: pages are sorted right, a change is told from
-# noise, and what was not measured is no report.
+# The experiment's tools on synthetic data: pages are classified correctly, a change is
+# distinguished from noise, and missing measurements are errors.
 
-# pages WORD...: flags of a chunk of 1 MiB, which are 256 pages, the rest of it free.
+# write_chunk WORD...: page flags of a chunk of 1 MiB, one word a page; the rest of its 256
+# pages is free.
 write_chunk() {
 	python3 -c '
 import struct, sys
@@ -19,7 +20,7 @@ chunk_row() {
 		sed -n 's/  */ /g; 2p'
 }
 
-# gets WANTED: the row of the chunk just written; its columns are those of chunk_map.py.
+# gets WANTED: checks the chunk's row; its columns are those of chunk_map.py.
 gets() {
 	local row
 	row=$(chunk_row)
@@ -31,7 +32,7 @@ test_chunk_map_kernel_memory_taints() { write_chunk 7 26+11 '' 11 && gets '0 252
 test_chunk_map_zero_page_taints() { write_chunk 22+24 && gets '0 255 0 0 0 0 1 0 0 yes'; }
 test_chunk_map_reserved_is_no_taint() { write_chunk 32 20 17+15 && gets '0 253 0 1 0 0 0 1 1 no'; }
 
-# What was on a per-cpu list at the first look, and free at the next.
+# A page that is on a per-cpu list at the first look and free at the second.
 test_chunk_map_lists_taint_nothing() {
 	write_chunk && mv "$work/flags" "$work/free" && write_chunk '' '' || return
 	exits 0 python3 -c '
@@ -44,8 +45,8 @@ rows = chunk_map.ChunkMap(1 << 20, flags, iomem).take()
 sys.exit(chunk_map.is_tainted(rows[0]))' "$REPO/debugfs-scripts/lib" "$work"
 }
 
-# made_up FILE PAGES...: a report with that many 1 GiB pages, a seed each.
-made_up() {
+# synthetic FILE PAGES...: a report with that many 1 GiB pages, one number per seed.
+synthetic() {
 	python3 -c '
 import json, sys
 sys.path[:0] = [f"{sys.argv[1]}/{room}" for room in ("lib", "experiment", "scenarios/defrag")]
@@ -58,18 +59,18 @@ json.dump({"summaries": {"files": {"spb": seeds}}, "origin": []}, open(sys.argv[
 
 compare() { "$REPO/debugfs-scripts/experiment/compare.py" "$work/a" "$work/b"; }
 
-test_compare_noise() { made_up a 7 8 8 && made_up b 8 9 9 && exits 0 compare && says '0 WORSE'; }
-test_compare_worse() { made_up a 7 8 8 && made_up b 5 6 6 && exits 1 compare && says '1 WORSE'; }
-test_compare_better() { made_up a 5 6 6 && made_up b 7 8 8 && exits 0 compare && says '1 better'; }
-test_compare_nothing_there() { made_up a 7 && exits 2 compare && says 'No such file'; }
+test_compare_noise() { synthetic a 7 8 8 && synthetic b 8 9 9 && exits 0 compare && says '0 WORSE'; }
+test_compare_worse() { synthetic a 7 8 8 && synthetic b 5 6 6 && exits 1 compare && says '1 WORSE'; }
+test_compare_better() { synthetic a 5 6 6 && synthetic b 7 8 8 && exits 0 compare && says '1 better'; }
+test_compare_missing_file() { synthetic a 7 && exits 2 compare && says 'No such file'; }
 
 test_experiment_without_runs() {
 	mkdir -p "$work/runs" && exits 1 "$REPO/debugfs-scripts/experiment/report_experiment.py" --text "$work" &&
 		says 'no run was completed'
 }
 
-# priced MAINLINE OURS: instructions that three starts of each counted, the same each time.
-priced() {
+# bench_rows MAINLINE OURS: results of three boots of each kernel, with that many instructions.
+bench_rows() {
 	local kernel number
 	for kernel in mainline:$1 spb:$2; do
 		for number in 1 2 3; do
@@ -83,5 +84,5 @@ priced() {
 
 bench_report() { "$REPO/debugfs-scripts/experiment/report_bench.py" "$work/bench"; }
 
-test_bench_within() { priced 100.00 103.00 && exits 0 bench_report && says '103.0 (+3.00%)'; }
-test_bench_missed() { priced 100.00 103.10 && exits 0 bench_report && says '+3.10%) MISSED'; }
+test_bench_within() { bench_rows 100.00 103.00 && exits 0 bench_report && says '103.0 (+3.00%)'; }
+test_bench_missed() { bench_rows 100.00 103.10 && exits 0 bench_report && says '+3.10%) MISSED'; }

@@ -1,9 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# harness-test.sh [--quick | --list] [TEST...]: shows by real runs that the tools
-# report what is. One KTAP line for each test. The tests are the functions test_*
-# of tools/harness/*.sh; --quick runs those on which every verdict hangs.
+# harness-test.sh [--quick | --list] [TEST...]
+#
+# Tests the tools: do they report failures, crashes, hangs, skips and missing cases? Prints
+# one KTAP line per test. The tests are the functions test_* of tools/harness/*.sh; --quick
+# runs those that the result of every other test depends on.
+#
 # shellcheck source-path=SCRIPTDIR/..
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
@@ -18,19 +21,19 @@ set -euo pipefail
 . "$TOOLS/harness/third-party.sh"
 . "$TOOLS/harness/splats.sh"
 
-# wait_for COMMAND...: until it is true, for a minute or $patience seconds.
+# wait_for COMMAND...: until it succeeds, for a minute or $patience seconds.
 wait_for() {
 	local end=$(($(seconds) + ${patience:-60}))
 	while [ "$(seconds)" -lt $end ]; do
 		! "$@" 2>/dev/null || return 0
 		sleep 0.1
 	done
-	printf '# waited in vain for: %s\n' "$*"
+	printf '# timed out waiting for: %s\n' "$*"
 	return 1
 }
 
-# Each test runs in a subshell and has a folder, $work. Tests chain their steps
-# with &&, since errexit does not hold in a condition.
+# Each test runs in a subshell and has a folder, $work. Tests chain their steps with &&,
+# since errexit has no effect in a condition.
 run_test() {
 	local number=$1 name=$2 rc=0
 	local work=$run/$name log=$run/$name/log
@@ -45,7 +48,7 @@ run_test() {
 	failed=$((failed + 1))
 	cat "$work/notes"
 	tail -n 20 "$log" | sed 's/^/# /'
-	# Of a guest's script, what failed, with the lines before it, which say why.
+	# The failed cases of a guest's script, with the lines before them, which have the reason.
 	grep -B 4 '^not ok' "$log" | sed 's/^/# /'
 	printf 'not ok %s %s\n' "$number" "$name"
 }
@@ -56,7 +59,7 @@ QUICK=(suite_passes suite_fails suite_skips suite_warns suite_crashes suite_hang
 	case_goes_missing skipped_in_every_config guest_exit_code guest_panic guest_hang
 	two_guests_at_once splats_found_by_grep splats_found_by_busybox splats_found_by_python splats_have_examples)
 
-# For the tests: the prepared tree and a kernel that no build replaces.
+# For the tests: the prepared tree, and a copy of a kernel that no build replaces.
 prepare_bench() {
 	# shellcheck disable=SC2034
 	TREE=$("$TOOLS/prepare.sh")

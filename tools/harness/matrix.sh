@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2154  # $work is the caller's
 #
-# The matrix of stock kernels: what became of a kernel is told as that.
+# The matrix of stock kernels: failures, panics, hangs and lost steps are reported.
 
-# guest_of FACTS [STEP...]: what tools/packaging/matrix.sh would have left of one kernel.
+# guest_of FACTS [STEP...]: the files that tools/packaging/matrix.sh leaves for one kernel.
 guest_of() {
 	mkdir -p "$work/9.9"
 	printf 'series=9.9\nkernel=9.9.1\ndebian=13\nwanted=load caps map unload quick knobs log\n%s\n' "$1" >"$work/9.9/facts"
@@ -39,7 +39,7 @@ test_matrix_dkms_fails() {
 	guest_of "broken=dkms built no module, see dkms.log" && matrix_says 1 "9.9.1: broken: dkms built no module"
 }
 
-# Nothing but kernels that Debian does not have is no pass.
-test_matrix_nothing_there() {
+# A run in which Debian has none of the kernels does not pass.
+test_matrix_no_kernel() {
 	guest_of "skipped=Debian has no kernel of this series any more" && matrix_says 1 "0 passed, 0 failed, 1 skipped"
 }

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2154,SC2034  # $work, $log, $TREE, $pid, $patience are shared
 #
-# tools/mutants.py on real builds: its verdicts, and that it leaves the tree as
-# it was, however it ends.
+# tools/mutants.py: its table; and on real builds its verdicts, and that the tree is
+# unchanged however it ends.
 
 # mutant ID FUNCTION FROM TO
 mutant() {
@@ -18,7 +18,46 @@ mutant() {
 	TOML
 }
 
-tree_sum() { sha256sum "$TREE/mm/compaction.c" "$TREE/mm/page_alloc.c"; }
+list_mutants() { "$TOOLS/mutants.py" --list --table "$work/table"; }
+
+# write_mutants FILE DEFAULTS [ID]: a file of the table with one mutant.
+write_mutants() {
+	mkdir -p "$work/table"
+	cat >"$work/table/$1" <<-TOML
+		[defaults]
+		file = "mm/compaction.c"
+		$2
+
+		[[mutant]]
+		id = "${3:-one}"
+		rule = "X"
+		function = "f"
+		from = "a"
+		to = "b"
+	TOML
+}
+
+test_mutants_defaults() {
+	write_mutants a.toml 'config = "uml"' && exits 0 list_mutants && says 'mm/compaction.c: f()'
+}
+
+test_mutants_unknown_key() {
+	write_mutants a.toml 'confg = "uml"' && exits 1 list_mutants && says 'unknown: confg; known are args, config'
+}
+
+test_mutants_missing_key() {
+	write_mutants a.toml '' && sed -i '/^rule/d' "$work/table/a.toml" && exits 1 list_mutants &&
+		says 'mutant one: missing: rule'
+}
+
+test_mutants_same_id_in_two_files() {
+	write_mutants a.toml '' && write_mutants b.toml '' && exits 1 list_mutants && says 'mutant one is in' &&
+		write_mutants b.toml '' two && exits 0 list_mutants
+}
+
+tree_sum() {
+	sha256sum "$TREE/mm/compaction.c" "$TREE/mm/page_alloc.c"
+}
 
 test_real_mutant_verdicts() {
 	local before
@@ -32,8 +71,8 @@ test_real_mutant_verdicts() {
 		says "4 mutants, 1 killed, 1 survived, 2 not tried" && [ "$(tree_sum)" = "$before" ]
 }
 
-# Starts a run and waits for its first row: the second mutant is being built then.
-# Before that come builds and maybe another run.
+# Starts a run and waits for its first row: the second mutant is being built then. The wait
+# includes builds and perhaps another run.
 start_mutants() {
 	local patience=900
 	mutant elsewhere compact_zone_order "no such text" "x"
@@ -45,7 +84,7 @@ start_mutants() {
 
 first_row_or_ended() { grep -q "DOES NOT APPLY" "$log" || ! kill -0 "$pid"; }
 
-# Nobody works in an overlay on the tree any more.
+# No process works in an overlay on the tree any more.
 no_stream_left() { ! pgrep -f "mutants.py --stream" >/dev/null; }
 
 test_real_mutants_stopped() {

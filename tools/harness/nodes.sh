@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2154  # $work is the caller's
 #
-# UML with numa=fake= that cannot be followed: a warning and one node.
+# UML with an invalid numa=fake=: a warning and one node.
 
 # one_node ARG [MEM]
 one_node() {

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2154  # $work, $log are the caller's
 #
-# tools/prepare.sh on a source of three files, which is fast: broken, unfinished and
-# changed sources, patches and files.
+# tools/prepare.sh on a source of three files, which is fast: broken, incomplete and changed
+# sources, patches and files.
 
 # Makes the source in $work/src and an empty kernel/ in $work/kernel.
 make_source() {

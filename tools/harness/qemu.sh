@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2154  # $work is the caller's
 #
-# QEMU: how it runs its guest is chosen, or the choice refused.
+# QEMU: the choice of its accelerator.
 
-# Does not come as far as starting a guest.
+# Starts no guest.
 qemu_accel() {
 	ACCEL=$1 FRAGBED_CACHE=$work python3 -c '
 import sys
@@ -15,13 +15,13 @@ print(machine.Qemu(sys.argv[2], "1G").accel)' "$TOOLS" "$work"
 test_accel_is_forced() { exits 0 qemu_accel kvm && says kvm && exits 0 qemu_accel tcg && says tcg; }
 test_accel_unknown() { exits 1 qemu_accel xen && says "ACCEL=xen: must be auto, kvm or tcg"; }
 
-# What the last trial said is believed as long as the host is up.
+# The result of the trial is kept until the host reboots.
 test_accel_is_tried_once() {
 	printf '%s kvm\n' "$(cat /proc/sys/kernel/random/boot_id)" >"$work/accel"
 	exits 0 qemu_accel auto && says kvm
 }
 
-# No guest comes up without a kernel: what answers is not what works.
+# The trial needs a guest that boots: a QEMU that only starts does not count.
 test_accel_must_run_a_guest() {
 	mkdir "$work/bin"
 	printf '#!/bin/sh\nexec sleep 100\n' >"$work/bin/qemu-system-x86_64"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2154  # $work, $log, $built are the caller's
 #
-# tools/kunit.sh and tools/guest.sh tell good from bad.
+# tools/kunit.sh and tools/guest.sh report failures, crashes, hangs and skips.
 
 canary() { "$TOOLS/kunit.sh" --kernel "$built" --out "$work/kunit" --limit "${limit:-60}" "canary.$1"; }
 
@@ -21,7 +21,7 @@ test_reports_are_left() {
 		grep -q 'ok 1 passes' "$work/kunit/uml/kernel.log"
 }
 
-# No kernel does this by itself: a case that was listed and never reported.
+# A case that is listed and never reported. No kernel does this, hence the synthetic report.
 test_case_goes_missing() {
 	exits 3 python3 -c '
 import sys
@@ -39,7 +39,7 @@ test_skipped_in_every_config() {
 	exits 1 "$TOOLS/suites.py" compare "$work/1" "$work/2" && says "FAIL a.b" && ! says "a.c"
 }
 
-# guest SCRIPT-TEXT [ARGS...]; run_guest takes the place of this shell.
+# guest SCRIPT-TEXT [ARGS...]; run_guest replaces this shell.
 guest() { (run_guest "$@"); }
 run_guest() {
 	mkdir -p "$work/out"
@@ -64,8 +64,7 @@ test_guest_reads_only() {
 	exits 0 guest "! touch \"\$FRAGBED_REPO/Makefile\" && ! touch /etc/hostname"
 }
 
-# checked_guest KERNEL-ARGS COMMANDS: they stand between a mark in the kernel's log
-# and the check of what came after it.
+# checked_guest KERNEL-ARGS COMMANDS: runs the commands between log_mark and log_check.
 checked_guest() {
 	mkdir -p "$work/out"
 	cat >"$work/out/job.sh" <<-END
@@ -87,7 +86,7 @@ test_leak_in_guest() {
 		says "unreferenced object" && says "kunit_try_catch"
 }
 
-test_settings_come_back() {
+test_settings_are_restored() {
 	echo "always [madvise] never" >"$work/choice"
 	echo 60 >"$work/number"
 	cat >"$work/job.sh" <<-END
@@ -111,14 +110,14 @@ test_guest_counts() {
 			/bin/sh -c 'busybox poweroff -f' && grep -qx '0 1 0' "$counts"
 }
 
-# Starts a guest that has come up and sleeps, as process $pid.
+# Starts a guest that boots and sleeps, as process $pid.
 start_sleeper() {
 	run_guest "echo up >\"\$FRAGBED_OUT/up\"; sync; sleep 1000" >"$log" 2>&1 &
 	pid=$!
 	wait_for test -s "$work/out/up"
 }
 
-# The process whose arguments have all the texts, or nothing.
+# process_with TEXT...: the process whose arguments contain all the texts, if there is one.
 process_with() {
 	local file text
 	for file in /proc/[0-9]*/cmdline; do
@@ -164,7 +163,7 @@ test_real_two_runs_at_once() {
 	wait "$first" && wait "$second" && grep -q "1 passed" "$work/a.log" && grep -q "1 passed" "$work/b.log"
 }
 
-# Without dpkg's word for it nothing counts as installed; nothing is installed.
+# If dpkg-query fails, all packages are missing; packages.sh names them and installs nothing.
 test_missing_package_is_named() {
 	mkdir -p "$work/bin"
 	printf '#!/bin/sh\nexit 1\n' >"$work/bin/dpkg-query"

@@ -4,7 +4,7 @@
 # The table of third-party tests, on synthetic runs: regressions are reported, flaky tests are
 # not.
 
-# said RUN KERNEL ITEM CODE LINE...: what that item said; CODE "died" if it did not end.
+# said RUN KERNEL ITEM CODE LINE...: the output of an item; CODE "died" if the guest died.
 said() {
 	local folder=$work/run-$1/$2/$3
 	mkdir -p "$folder"

@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# coverage.sh "SCRIPT [ARG...]"...: runs each of these files, if any, and leaves what
-# gcov counted since the kernel started in $FRAGBED_OUT/gcda. For a kernel with
-# CONFIG_GCOV_KERNEL.
+# coverage.sh "SCRIPT [ARG...]"...
 #
-# Exit: 0 done, 1 a script failed, 4 cannot run here.
+# Runs each of these files, if any, and leaves the counters of gcov since the boot in
+# $FRAGBED_OUT/gcda. For a kernel with CONFIG_GCOV_KERNEL.
+#
+# Exit code: 0 done, 1 a script failed, 4 a requirement is not met.
 
 . "$(dirname "$0")/../../lib/lib.sh"
 
@@ -27,7 +28,7 @@ for line; do
 	[ $rc -eq 4 ] || status=1
 done
 
-# The files of debugfs have no size: only what reads them to the end gets them.
+# The files of debugfs have no size: cp would copy nothing.
 find $counters -name '*.gcda' | while read -r file; do
 	copy=$FRAGBED_OUT/gcda${file#"$counters"}
 	mkdir -p "${copy%/*}"

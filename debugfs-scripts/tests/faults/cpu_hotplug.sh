@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# cpu_hotplug.sh: CPUs go offline and come back while what is bound to them runs, and
-# while superpageblocks are defragmented, if there are any. KTAP on stdout.
+# cpu_hotplug.sh: CPU 1 goes offline and online while the module's threads are bound to it,
+# and while superpageblocks are defragmented, if there are any. Prints KTAP.
 #
-#   FRAGBED_JOB_ROUNDS=20   how often a CPU goes and comes back beside each thing
+#   FRAGBED_JOB_ROUNDS=20   times that the CPU goes offline in each case
 #
 # shellcheck disable=SC2317,SC2329  # cases are called by name
 
@@ -19,8 +19,8 @@ both='rate=200000 order=2 unmovable=50 cpus=0-1 seed=1'
 
 cpu1_is() { echo "$1" >"$cpu1" && [ "$(cat "$cpu1")" = "$1" ]; }
 
-# turned COMMAND...: the command, over and over, until CPU 1 has gone and come back often
-# enough. Sets $times to how often it ran.
+# turned COMMAND...: repeats the command until CPU 1 was offline $rounds times. Sets $times to
+# the number of runs.
 turned() {
 	{
 		turn=0
@@ -36,14 +36,14 @@ turned() {
 		times=$((times + 1))
 	done
 	wait "$turner"
-	say "CPU 1 went and came back $(cat "$tools/turns") times, $times times: $*"
+	say "CPU 1 was offline $(cat "$tools/turns") times, $times times: $*"
 	[ "$(cat "$tools/turns")" -eq "$rounds" ] && [ "$times" -gt 0 ]
 }
 
 churns() { [ "$(fact fragment/churn_status running)" = yes ]; }
 keeps() { [ "$(fact fragment/keep_status running)" = yes ]; }
 
-# It has to go on: threads that lost their CPU run elsewhere.
+# goes_on FILE NAME: the value grows. Threads whose CPU is offline run elsewhere.
 goes_on() {
 	before=$(fact "$1" "$2")
 	tries=0
@@ -111,9 +111,9 @@ case_defragmentation() { turned defrag_once; }
 # --- main ------------------------------------------------------------------------
 
 need_module
-need test -w $cpu1 -- "there is no CPU 1 that can go: the kernel is without CONFIG_HOTPLUG_CPU, or has one CPU"
+need test -w $cpu1 -- "no CPU 1 that can go offline: the kernel lacks CONFIG_HOTPLUG_CPU or has one CPU"
 check_needs
-# Of threads that come and go KASAN keeps a lot.
+# KASAN's quarantine holds what threads free when they end.
 noise=$((noise + $(kasan_pages)))
 mkdir -p "$tools"
 begin
@@ -124,14 +124,14 @@ for name in churn_outlives_its_cpu churn_stops_while_its_cpu_is_gone keeping_out
 	compaction_beside_churn; do
 	row_begins
 	expect "$(echo $name | tr _ ' ')" "case_$name"
-	expect "all is given back" eval 'is_true_after && row_ends'
+	expect "all pages are freed" eval 'is_true_after && row_ends'
 done
 if have_feature spb; then
 	expect "defragmentation" case_defragmentation
-	expect "all is given back" eval 'is_true_after && row_ends'
+	expect "all pages are freed" eval 'is_true_after && row_ends'
 else
 	skip "defragmentation" "$(fact caps spb)"
-	skip "all is given back" "$(fact caps spb)"
+	skip "all pages are freed" "$(fact caps spb)"
 fi
 expect "the log is clean" log_check
 finish 17

@@ -1,23 +1,23 @@
-# shellcheck shell=sh disable=SC2016,SC2034,SC2154  # awk programs; what lib.sh and its users have
+# shellcheck shell=sh disable=SC2016,SC2034,SC2154  # awk programs; variables of other files
 # SPDX-License-Identifier: GPL-2.0
 #
-# Sourced after lib.sh by what disturbs the knobs at work: what there must be for a line
-# to have something to do, and what must hold after it was disturbed.
+# Sourced after lib.sh by the scripts that disturb writes to the knobs: the setups for a line,
+# and the checks after it was disturbed.
 #
 #   build_tool NAME       compiles NAME.c of this folder, into $tools
-#   begin                 one log, one module, one set of figures for the whole script
-#   row_begins, row_ends  of one line that is tried many times
-#   with_*                what lines need; $much is how many pages
-#   is_true_after         what must hold after each try
+#   begin                 for the whole script: marks the log, loads the module
+#   row_begins, row_ends  around the tries of one line: row_ends fails if pages are missing
+#   with_*                the setups; $much is their number of pages
+#   is_true_after         resets everything after a try, and checks that
 
-# Pages that come and go by themselves: file cache, slabs, page tables.
+# Pages by which the number of free pages varies: page cache, slabs, page tables.
 noise=512
 much=256
 
 tools=${TMPDIR:-/tmp}/fragbed-tools
 at_exit "rm -rf '$tools'"
 
-# A compiler is slow in a guest with KASAN: what was built before is kept outside.
+# A compiler is slow in a guest with KASAN: the host keeps the program for later guests.
 build_tool() {
 	mkdir -p "$tools"
 	source=$(dirname "$0")/$1.c
@@ -33,7 +33,7 @@ begin() {
 	setting /proc/sys/vm/compaction_proactiveness 0
 }
 
-# --- what lines need -----------------------------------------------------------
+# --- setups ----------------------------------------------------------------------
 
 with_nothing() { :; }
 
@@ -42,12 +42,13 @@ with_holds() {
 	must_knob hold/alloc "set=m type=movable order=0 count=$((much / 2))"
 }
 
-# The node a little more fragmented than it is: a few chunks of the largest order.
+# fragment_line INDEX: a few chunks of the largest order, to make a node a little more
+# fragmented than it is.
 fragment_line() {
 	echo "order=$(fact caps max_page_order) index=$1 unmovable=50 seed=1"
 }
 
-# Sets $target.
+# Sets $target, an index that with_fragmented can reach.
 find_target() {
 	must_knob fragment/run "$(fragment_line 1)"
 	target=$(($(fact fragment/result reached_permille) + 20))
@@ -68,14 +69,14 @@ with_all() {
 	with_keep
 }
 
-# Every second page of them: there is something to compact and to evacuate.
+# Movable pages with holes, for compaction and evacuation.
 with_scattered() {
 	must_knob hold/alloc "set=m type=movable order=0 count=$much"
 	must_knob hold/free "set=m random=500 seed=1"
 }
 
-# pick_spb CONDITION: in $spb, as a line names it, the first one of node 0 whose row in
-# spb/table meets a condition in awk.
+# pick_spb CONDITION: sets $spb to "spb=NR zone=NAME" of the first SPB of node 0 whose row in
+# spb/table meets the condition, an expression of awk.
 pick_spb() {
 	spb=$(awk "!/^#/ && \$1 == 0 && $1 { print \"spb=\" \$3 \" zone=\" \$2; exit }" "$FRAGBED_DIR/spb/table")
 	[ -n "$spb" ]
@@ -83,7 +84,7 @@ pick_spb() {
 
 with_empty_spb() { pick_spb '$5 == "empty" && $6 == $7'; }
 
-# One that is full of pages that can move, but for some that cannot.
+# An SPB full of movable pages with a few unmovable ones.
 with_tainted_spb() {
 	with_empty_spb && must_knob spb/taint "$spb pages=4 set=t"
 	tainted=$spb
@@ -96,19 +97,19 @@ with_clean_spb() {
 	pick_spb '$5 == "clean" && $6 == $7 && $8 > 0'
 }
 
-# --- what must hold ---------------------------------------------------------------
+# --- checks -----------------------------------------------------------------------
 
 nothing_held() { ! grep -qv '^#' "$FRAGBED_DIR/hold/sets"; }
 nothing_runs() {
 	[ "$(fact fragment/churn_status running) $(fact fragment/keep_status running)" = "no no" ]
 }
 
-# What is held and what runs, in a word. Shmem pages on their way back are not in sets.
+# The holds and threads, as text to compare. Shmem pages that are being freed are not in sets.
 held_now() {
 	echo "$(cksum <"$FRAGBED_DIR/hold/sets") $(fact fragment/churn_status running) $(fact fragment/keep_status running)"
 }
 
-# A verb that was refused has kept nothing, and what it has not done can be undone.
+# A rejected write keeps no pages, and everything can be reset.
 is_true_after() {
 	knob reset 1 || {
 		say "reset gives $knob_errno"
@@ -122,8 +123,8 @@ row_begins() {
 	free_before=$(free_pages)
 }
 
-# rmmod tells of chunks that are not given back; what is not a chunk is seen by how
-# much is free.
+# The module warns of chunks that were not freed when it is unloaded; other pages are missing
+# in the number of free pages.
 row_ends() {
 	spb_records_are_true && unload_module && load_module || return 1
 	free_after=$(free_pages)

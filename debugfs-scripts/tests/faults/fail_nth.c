@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fail_nth TASK N ACTION: one action, while the Nth allocation of a task fails.
+ * fail_nth TASK N ACTION: runs one action while the Nth allocation of a task fails.
  *
  *   write FILE LINE, read FILE, insert MODULE, remove NAME
  *
@@ -16,7 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* All that needs a page or a name is done before the allocations are counted. */
+/* Faulted in and opened before the allocations are counted. */
 static char buffer[65536];
 
 struct action {
@@ -69,7 +69,7 @@ static const struct {
 	{ "remove", -1, do_remove },
 };
 
-/* Errors of our own are no result. */
+/* Exits on an error of this program, which is no result of the action. */
 static int must(int result, const char *what)
 {
 	if (result >= 0)
@@ -88,7 +88,7 @@ static int open_counter(const char *task)
 	return must(open(path, O_RDWR), path);
 }
 
-/* Returns how many allocations are left until one fails. */
+/* Returns the number of allocations that were left until the failing one. */
 static int read_counter(int counter)
 {
 	char text[16] = "";

@@ -1,11 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# faults.sh [ROW...]: each knob, each fact, loading and unloading with an allocation
-# that fails: the first one, the second one and so on, until there is none left to fail.
-# KTAP on stdout. A ROW is the number of one in the table.
+# faults.sh [ROW...]
 #
-#   FRAGBED_JOB_EACH=400   from that one on, each eighth more only
+# Tries each command file, each read-only file, loading and unloading with one allocation that
+# fails: the first one, the second one and so on, until no allocation is left to fail. Prints
+# KTAP. A ROW is a line number of the table.
+#
+#   FRAGBED_JOB_EACH=400   after that allocation, steps of an eighth
 #
 # shellcheck disable=SC2016,SC2034,SC2317,SC2329  # rows are made lines, and call by name
 
@@ -15,9 +17,9 @@
 faults=/sys/kernel/debug
 each=${FRAGBED_JOB_EACH:-400}
 
-# What there must be | action of fail_nth.c | file | line | what may come of it
+# Setup | action of fail_nth.c | file | line | errnos that are allowed
 #
-# What gives back must not fail. Facts that need memory to be told may.
+# Lines that free memory must not fail. Reads may, if they need memory.
 rows='
 nothing|write|hold/alloc|set=x type=unmovable order=1 count=24 stride=2|ENOMEM
 nothing|write|hold/alloc|set=x type=movable order=0 count=24 stride=2|ENOMEM
@@ -66,7 +68,7 @@ all|remove|||
 
 # --- helpers -----------------------------------------------------------------
 
-# Each allocation of a task may fail, also one that could wait.
+# Each allocation of a task may fail, also one that may sleep.
 fail_all_kinds() {
 	for kind in failslab fail_page_alloc; do
 		setting $faults/$kind/ignore-gfp-wait N
@@ -79,17 +81,17 @@ fail_all_kinds() {
 
 with_unloaded() { ! module_loaded || unload_module; }
 
-# The next allocation to fail.
+# Sets $nth to the next allocation to fail.
 next_nth() { nth=$((nth < each ? nth + 1 : nth + nth / 8)); }
 
-# Runs the row's action, its $nth allocation failing; sets $errno and $hit.
+# Runs the row's action while its $nth allocation fails; sets $errno and $hit.
 act() {
 	line=
 	eval "line=\"$row_line\""
 	case $row_action in
 	insert) set -- self "$nth" insert "$FRAGBED_MODULE" ;;
 	remove) set -- self "$nth" remove fragbed ;;
-	# Threads are made by the thread that makes threads.
+	# kthreadd creates the threads.
 	kthreadd) set -- "$kthreadd" "$nth" write "$FRAGBED_DIR/$row_file" "$line" ;;
 	*) set -- self "$nth" "$row_action" "$FRAGBED_DIR/$row_file" "$line" ;;
 	esac
@@ -97,15 +99,15 @@ act() {
 	read -r errno hit <"$answer"
 }
 
-# What is in is whole, but for files of debugfs that could not be made.
+# A loaded module works, except for debugfs files that could not be created.
 answers_the_shrinker() {
 	[ -e "$FRAGBED_DIR/hold/alloc" ] && [ -e "$FRAGBED_DIR/hold/sets" ] || return 0
 	knob hold/alloc "set=r type=reclaimable order=0 count=8" && echo 2 >/proc/sys/vm/drop_caches &&
 		grep -q '^r reclaimable 0 [0-9]* 0 ' "$FRAGBED_DIR/hold/sets"
 }
 
-# Refused is refused: what is held is what was held.
-is_as_it_should_be() {
+# A rejected write has no side effect: the holds are the same.
+state_is_right() {
 	case $row_action in
 	insert) if [ "$errno" = OK ]; then answers_the_shrinker && unload_module; else ! module_loaded; fi ;;
 	remove) ! module_loaded && load_module ;;
@@ -127,13 +129,13 @@ one_try() {
 		return 1
 		;;
 	esac
-	is_as_it_should_be && return 0
-	say "allocation $nth: $errno, and then it was not as it should be:"
+	state_is_right && return 0
+	say "allocation $nth: $errno, and then the state was wrong:"
 	sed 's/^/#   /' "$FRAGBED_DIR/hold/sets"
 	return 1
 }
 
-# until_none_is_left: the row, with one allocation after the other.
+# The row, with one failing allocation after the other.
 until_none_is_left() {
 	row_begins || return 1
 	nth=0 tries=0 refused=0 hit=hit
@@ -144,7 +146,7 @@ until_none_is_left() {
 		[ "$errno" = OK ] || refused=$((refused + 1))
 	done
 	load_module && row_ends || return 1
-	say "$((tries - 1)) allocations made to fail, one at a time; $refused times it was refused"
+	say "$((tries - 1)) allocations failed, one at a time; $refused times the action failed"
 }
 
 # --- main ------------------------------------------------------------------------

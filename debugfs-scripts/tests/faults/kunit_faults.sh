@@ -1,28 +1,29 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# kunit_faults.sh [SUITE...]: each suite of ours is run again and again, and each time one
-# allocation of the kernel fails, a later one than the time before. Its cases may fail then,
-# with their reasons, but the kernel must not: the log stays clean, and when nothing fails
-# any more no more cases fail than did at first, and the memory is back. KTAP on stdout.
-# For a guest that was started with kunit.enable=1 kunit.autorun=0.
+# kunit_faults.sh [SUITE...]
 #
-#   FRAGBED_JOB_POINTS=5    how many allocations of each kind are made to fail, per suite
+# Runs each suite several times; each time one allocation of the kernel fails, a later one
+# than in the run before. The suite's cases may fail then, but the log has no splat, and
+# without faults no more cases fail than at first, and no memory is lost. Prints KTAP. For a
+# guest that was started with kunit.enable=1 kunit.autorun=0.
+#
+#   FRAGBED_JOB_POINTS=5    allocations of each kind that fail, per suite
 #
 # shellcheck disable=SC2317,SC2329  # cases are called by name
 
 . "$(dirname "$0")/../../lib/lib.sh"
 
 points=${FRAGBED_JOB_POINTS:-5}
-# Less than a superpageblock: a suite may keep a pageblock or two of those that it was to
-# free when it was stopped, and KASAN keeps some of what was freed.
+# Less than a superpageblock: a suite that is stopped may leak one or two pageblocks, and
+# KASAN's quarantine holds some freed pages.
 slack=3072
 faults=/sys/kernel/debug
 suites=/sys/kernel/debug/kunit
 
 # --- helpers -----------------------------------------------------------------
 
-# It is the first allocation after @$2 others of the kind $1.
+# fail_one KIND NR: the allocation of that kind after NR other ones fails.
 fail_one() {
 	echo "$2" >"$faults/$1/interval"
 	echo 1 >"$faults/$1/times"
@@ -34,22 +35,22 @@ fail_none() {
 	echo 0 >"$faults/fail_page_alloc/probability"
 }
 
-# Pages free, or cache of files: what was reclaimed for one suite is read again for the next.
+# Free pages and page cache: the cache that one suite reclaims is read again for the next one.
 not_in_use() {
 	awk '/^nr_(free_pages|(in)?active_file) / { sum += $2 } END { print sum }' /proc/vmstat
 }
 
-# The shell writes itself: a program that is started would fail in place of the suite.
+# The shell itself writes: a new process would fail instead of the suite.
 run_suite() { echo 1 >"$suites/$suite/run"; }
 
-# Sets $bad to how many cases failed in the last run.
+# Sets $bad to the number of cases that failed in the last run.
 read_result() {
 	bad=$(log_since_mark | sed -n 's/.*# Totals: pass:[0-9]* fail:\([0-9]*\) .*/\1/p' | tail -n 1)
 	[ -n "$bad" ]
 }
 
-# The first allocation after @$2 others of the kind $1. All is open before that: it is
-# the suite that is to fail.
+# one_point KIND NR: runs the suite while fail_one is set. The file is opened before that, so
+# that only the suite fails.
 one_point() {
 	exec 3>"$suites/$suite/run"
 	{
@@ -63,7 +64,7 @@ one_point() {
 	read_result && [ "$bad" -le "$usual" ] || failed=$((failed + 1))
 }
 
-# In a busy kernel a case may fail by chance: the best of three.
+# Some cases are flaky in a busy kernel: the best of three runs.
 as_good_as_before() {
 	for _ in 1 2 3; do
 		run_suite && read_result || return 1
@@ -72,7 +73,7 @@ as_good_as_before() {
 	return 0
 }
 
-# Some cases want a kernel that has just booted, and fail here in any case.
+# Some cases need a kernel that has just booted, and always fail here.
 survives() {
 	hits=0 failed=0 at=1 free=$(not_in_use)
 	run_suite && read_result || return 1
@@ -84,19 +85,19 @@ survives() {
 	done
 	as_good_as_before || return 1
 	lost=$((free - $(not_in_use)))
-	say "$suite: $hits allocations failed, $failed times more cases than usual did;" \
-		"before it $usual, after it $bad; $lost pages of $free less are free"
+	say "$suite: $hits allocations failed, and $failed times more cases than usual;" \
+		"failing cases before: $usual, after: $bad; $lost fewer of $free pages are free"
 	[ "$hits" -gt 0 ] && [ "$bad" -le "$usual" ]
 }
 
-# What was freed last may take a while.
+# RCU and the quarantine free pages late.
 memory_is_back() {
 	for _ in 1 2 3 4 5 6 7 8 9 10; do
 		lost=$((free_at_first - $(not_in_use)))
 		[ "$lost" -gt "$slack" ] || break
 		sleep 1
 	done
-	say "$lost pages of $free_at_first less are free"
+	say "$lost fewer of $free_at_first pages are free"
 	[ "$lost" -le "$slack" ]
 }
 
@@ -120,8 +121,8 @@ ktap_start
 free_at_first=$(not_in_use)
 for suite; do
 	log_mark
-	expect "$suite survives, and is as good after it" survives
+	expect "$suite survives, and no more cases fail afterwards" survives
 	expect "the log is clean" log_check
 done
-expect "the memory is back" memory_is_back
+expect "no memory is lost" memory_is_back
 finish $(($# * 2 + 1))

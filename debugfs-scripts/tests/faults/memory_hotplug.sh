@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# memory_hotplug.sh: memory goes offline, comes back, is plugged in and pulled out while
-# the knobs hold it. KTAP on stdout. For the configuration x86_64-hotplug, in which the monitor of
-# QEMU is on the third serial line and node 2 has no memory until it is plugged in.
+# memory_hotplug.sh: memory goes offline and online, is plugged in and unplugged while the
+# knobs hold pages of it. Prints KTAP. For the configuration x86_64-hotplug, in which QEMU's
+# monitor is on the third serial line and node 2 has no memory until it is plugged in.
 #
-#   FRAGBED_JOB_ROUNDS=3   how often a block goes and comes back beside all that runs
+#   FRAGBED_JOB_ROUNDS=3   times that each block goes offline beside churn and keep
 #
 # shellcheck disable=SC2016,SC2317,SC2329  # awk programs; cases are called by name
 
@@ -19,7 +19,7 @@ monitor=/dev/ttyS2
 
 # --- helpers -----------------------------------------------------------------
 
-# blocks NODE ZONE: those that are online, by their numbers.
+# blocks NODE ZONE: the numbers of the memory blocks that are online.
 blocks() {
 	for block in "$nodes/node$1"/memory[0-9]*; do
 		[ "$(cat "$block/state" 2>/dev/null)" = online ] &&
@@ -45,7 +45,7 @@ set_pages() {
 	awk -v name="$1" '$1 == name { sum += $6 } END { print sum + 0 }' "$FRAGBED_DIR/hold/sets"
 }
 
-# Of the free pages all but per-cpu lists are in the map; what is offline counts as reserved.
+# The map counts all free pages but those of per-cpu lists; offline pages count as reserved.
 map_is_true() {
 	awk -v managed="$(awk '$1 == "managed" { sum += $2 } END { print sum }' /proc/zoneinfo)" '/^#/ { next }
 		$3 != $4 + $5 + $6 + $7 + $8 { bad++ }
@@ -55,7 +55,7 @@ map_is_true() {
 			exit !(NR > 2 && !bad && off <= managed / 64) }' "$FRAGBED_DIR/map"
 }
 
-# Each zone has a row for each node that has memory, no value above 1000.
+# Each node that has memory has rows, and no value is above 1000.
 index_is_true() {
 	awk '/^#/ { next } { rows++; for (i = 3; i <= NF; i++) if ($i > 1000) bad++ }
 		END { exit !(rows && !bad) }' "$FRAGBED_DIR/fragment/index" &&
@@ -76,7 +76,7 @@ wait_until() {
 
 node2_has() { [ "$(find "$nodes/node2/" -name 'memory[0-9]*' 2>/dev/null | wc -l)" -eq "$1" ]; }
 
-# QEMU's monitor answers on the same line.
+# QEMU's monitor answers on the same serial line.
 ask_qemu() { printf '%s\n' "$1" >&8; }
 
 plug_in() {
@@ -93,16 +93,16 @@ online_all() {
 	done
 }
 
-# Movable pages come from where the writer may take them: this one is bound to node 2.
+# The module allocates movable pages with the writer's policy: this one is bound to node 2.
 knob_on_node2() {
 	numactl --membind=2 bash -c 'echo "$2" >"$1"' writer "$FRAGBED_DIR/$1" "$2" 2>"$lib_error" && return 0
 	say "$(cat "$lib_error")"
 	return 1
 }
 
-# --- blocks of the memory there is ---------------------------------------------
+# --- memory blocks that are there from boot ----------------------------------------
 
-# Not the one in which the kernel has something from boot.
+# Not every block can go offline: one has pages of the kernel from boot.
 case_movable_pages_leave_a_block() {
 	must_knob hold/alloc "set=m type=movable order=0 count=$much"
 	for block in $(blocks 0 Movable); do
@@ -114,7 +114,7 @@ case_movable_pages_leave_a_block() {
 		turns "$block" online_movable && [ "$(set_pages m)" = "$much" ] && facts_are_true
 }
 
-# One page that cannot move in each chunk of the node. EINVAL: the block has a hole.
+# One unmovable page in each chunk of the node. EINVAL: the block has a hole.
 case_unmovable_pages_stay() {
 	must_knob fragment/run "$(fragment_line 900 | sed 's/unmovable=50/unmovable=100/') node=0 force=1"
 	held=$(held_now) refused=0
@@ -130,7 +130,7 @@ case_unmovable_pages_stay() {
 	[ "$refused" -gt 0 ] && [ "$(held_now)" = "$held" ] && facts_are_true
 }
 
-# One round of everything else while a block is turned.
+# turn_round BLOCK: offline and online, unless the block has unmovable pages.
 turn_round() {
 	turn "$1" offline
 	case $turn_errno in
@@ -152,11 +152,11 @@ case_blocks_turn_beside_all_that_runs() {
 		done
 		[ "$(set_pages m)" = "$much" ] && knob hold/free set=m || return 1
 	done
-	say "$gone times a block went, $stayed times it stayed"
+	say "a block went offline $gone times and stayed online $stayed times"
 	[ "$gone" -gt 0 ] && facts_are_true
 }
 
-# --- memory that is plugged in and pulled out --------------------------------------
+# --- memory that is plugged in and unplugged -----------------------------------------
 
 case_a_node_is_plugged_in() {
 	knob hold/alloc "set=u type=unmovable order=0 count=8 node=2"
@@ -182,7 +182,7 @@ case_it_is_pulled_out_and_nothing_is_lost() {
 	[ "$knob_errno" = ENXIO ]
 }
 
-# The kernel refuses what QEMU asks for, and says so; the memory stays.
+# The kernel rejects the request of QEMU and logs that; the memory stays.
 case_it_is_not_pulled_out_under_what_cannot_move() {
 	plug_in && online_all online_kernel || return 1
 	must_knob hold/alloc "set=u type=unmovable order=3 count=100 node=2"
@@ -202,7 +202,7 @@ it_is_pulled_out_and_nothing_is_lost it_is_not_pulled_out_under_what_cannot_move
 
 need_module
 need test -e $memory/block_size_bytes -- "the kernel was built without CONFIG_MEMORY_HOTPLUG"
-need test "$(cat $nodes/possible)" = 0-2 -- "there is no room for a third node: not the config x86_64-hotplug"
+need test "$(cat $nodes/possible)" = 0-2 -- "no third node is possible: needs the configuration x86_64-hotplug"
 need test -c $monitor -- "there is no third serial line"
 need which numactl bash -- "numactl or bash is missing"
 check_needs
@@ -211,7 +211,7 @@ begin
 taskset -p 1 $$ >/dev/null
 exec 8<>$monitor
 stty raw -echo <&8
-# Until then the line sent QEMU's own greeting back to it, as a command without an end.
+# Before stty the terminal echoed QEMU's greeting to it, as an unfinished command.
 sleep 1
 ask_qemu ""
 ktap_start
@@ -221,12 +221,12 @@ for name in $block_cases $plug_cases; do
 	*" $name "*) ;;
 	*) [ -d /sys/firmware/acpi/hotplug/memory ] || {
 		skip "$desc" "the kernel was built without CONFIG_ACPI_HOTPLUG_MEMORY"
-		skip "all is given back" "nothing was held"
+		skip "all pages are freed" "nothing was held"
 		continue
 	} ;;
 	esac
 	expect "$desc" "case_$name"
-	expect "all is given back" is_true_after
+	expect "all pages are freed" is_true_after
 done
 expect "unload" unload_module
 expect "the log is clean" log_check

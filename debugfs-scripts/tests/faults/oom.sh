@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# oom.sh: others take all memory there is beside what the knobs take. Ours goes first,
-# one of those others second, and nobody else. KTAP on stdout.
+# oom.sh: other processes use up the memory while the knobs hold some. The module frees its
+# pages first, then the OOM killer kills one of these processes, and no other one. Prints KTAP.
 #
 # shellcheck disable=SC2317,SC2329  # cases are called by name
 
@@ -11,10 +11,10 @@
 
 # --- helpers -----------------------------------------------------------------
 
-# In UML a process can have no more than 65530 single pages, which are mappings of the host.
+# In UML each page of a process may be a mapping of the host, which allows 65530.
 hog_mib=200
 
-# Together they want more than there is, and are the first to be killed.
+# Together they need more memory than there is; the OOM killer prefers them.
 start_hogs() {
 	hogs=
 	for hog in $(seq $(($(meminfo MemTotal) / 1024 / hog_mib + 2))); do
@@ -42,7 +42,7 @@ only_hogs_were_killed() {
 	for victim in $(killed); do
 		case " $hogs " in
 		*" $victim "*) ;;
-		*) say "process $victim was no hog" && return 1 ;;
+		*) say "process $victim was not a hog" && return 1 ;;
 		esac
 	done
 	one_was_killed
@@ -50,7 +50,7 @@ only_hogs_were_killed() {
 
 ours_went_first() { log_since_mark | grep -q 'fragbed: out of memory: gave back'; }
 
-# beside_hogs COMMAND...: the command over and over until one is killed.
+# beside_hogs COMMAND...: repeats the command until a hog is killed.
 beside_hogs() {
 	log_mark
 	begun=$(now)
@@ -74,11 +74,11 @@ case_fragmentation() {
 	: >"$errnos"
 	beside_hogs fragment_again || return 1
 	say "fragment/run:$(sort "$errnos" | uniq -c | tr -s ' \n' ' ')"
-	# EOPNOTSUPP: the node is full, and a movable page came from another one.
+	# EOPNOTSUPP: the node is full, and the movable page came from another node.
 	! grep -qvxE 'OK|EINTR|ENOMEM|ENOSPC|EOPNOTSUPP' "$errnos" && is_true_after
 }
 
-# A kernel without nodes leaves the pattern as it is, and that is one, too.
+# In a kernel without nodes the pattern matches nothing and stays as it is: one word.
 nr_nodes() {
 	set -- /sys/devices/system/node/node[0-9]*
 	echo $#
@@ -91,7 +91,7 @@ case_holds() {
 	beside_hogs sleep 0.2 && ours_went_first && nothing_held && is_true_after
 }
 
-# What both say of NAME.
+# of_both NAME: the value in the status of churn and of keep.
 of_both() { echo "$(fact fragment/churn_status "$1") $(fact fragment/keep_status "$1")"; }
 
 case_churn_and_keeping() {
@@ -99,7 +99,7 @@ case_churn_and_keeping() {
 	must_knob fragment/keep "start order=4 index=900 unmovable=50 rate=300000 cpus=0 seed=1"
 	sleep 1
 	beside_hogs sleep 0.2 || return 1
-	# They may have given back all before, for want of pages to go on with.
+	# They may have freed all their pages before, when an allocation failed.
 	say "yielded: $(of_both yielded); held: $(of_both pages_held)"
 	[ "$(of_both yielded)" = "yes yes" ] && [ "$(of_both pages_held)" = "0 0" ] && is_true_after
 }
@@ -119,6 +119,6 @@ for name in fragmentation holds churn_and_keeping; do
 	row_begins
 	expect "out of memory beside $(echo $name | tr _ ' ')" "case_$name"
 	expect "the log is clean" log_check
-	expect "all is given back" row_ends
+	expect "all pages are freed" row_ends
 done
 finish 9

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * signal_after SIGNAL MICROSECONDS FILE [LINE]: a child writes the line to the file, or
- * reads the file if there is none, and gets the signal some time after it began. It
- * catches what can be caught. Prints OK, the name of the errno or "killed", and how many
- * microseconds that took.
+ * signal_after SIGNAL MICROSECONDS FILE [LINE]: a child writes the line to the file, or reads
+ * the file if there is no line, and gets the signal that long after its start. It catches all
+ * signals but SIGKILL. Prints OK, the name of the errno or "killed", and the microseconds
+ * that the child took.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,9 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# signals.sh [ROW...]: each knob that waits or takes long gets SIGINT, SIGTERM and SIGKILL
-# at many moments, from its first to its last microsecond. KTAP on stdout.
-# A ROW is the number of one in the table.
+# signals.sh [ROW...]
+#
+# Sends SIGINT, SIGTERM and SIGKILL to writers of each knob that waits or takes long, at many
+# moments from its first to its last microsecond. Prints KTAP. A ROW is a line number of the
+# table.
 #
 #   FRAGBED_JOB_MOMENTS=12   per row and signal
 #
@@ -15,9 +17,9 @@
 moments=${FRAGBED_JOB_MOMENTS:-12}
 much=8192
 
-# What there must be | file | line, none: it is read | must a signal be seen to end it?
+# Setup | file | line, none: read the file | EINTR if a signal must end it at least once
 #
-# One that waits for threads to end, or gives back, goes through with it.
+# Lines that wait for threads to end or free memory do not stop at a signal.
 rows='
 nothing|hold/alloc|set=x type=unmovable order=0 count=30000|EINTR
 nothing|hold/alloc|set=x type=movable order=0 count=30000 stride=2|EINTR
@@ -44,7 +46,7 @@ nothing|spb/check||
 
 # --- helpers -----------------------------------------------------------------
 
-# Now and then what is in the way is busy just then: the same one is tried once more.
+# Pages of an SPB may be busy for a moment: it is tried again.
 with_tainted_spbs() {
 	number_of=0
 	must_knob hold/alloc "set=m type=movable order=0 count=$((much * 4))"
@@ -63,7 +65,7 @@ act() {
 	read -r errno took <"$answer"
 }
 
-# Ended by the signal it has kept nothing; else it has done all.
+# A write that a signal ended keeps no pages; any other one is complete.
 one_try() {
 	act "$1" "$2" || return 1
 	case $errno in
@@ -76,14 +78,14 @@ one_try() {
 	return 1
 }
 
-# How long the line takes if it is left alone: a signal of number 0 is none.
+# How long the line takes without a signal; number 0 is none.
 measure() {
 	act 0 0 && [ "$errno" = OK ] && is_true_after && return 0
 	say "undisturbed: $errno"
 	return 1
 }
 
-# Sets $ended to how often it was ended.
+# sweep SIGNAL: counts in $ended the writes that the signal ended.
 sweep() {
 	moment=0
 	while [ "$moment" -lt "$moments" ]; do

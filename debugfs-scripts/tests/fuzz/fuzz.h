@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What fuzz.c, which writes, fuzz_lines.c, which knows what, and fuzz_kernel.c share. */
+/* Shared by fuzz.c (the threads), fuzz_lines.c (the lines) and fuzz_kernel.c (module, log). */
 #ifndef FUZZ_H
 #define FUZZ_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#define LINE_ROOM	1024	/* what a knob takes is 256 */
-#define LINES_MAX	512	/* of a knob; what comes after is not kept */
+#define LINE_ROOM	1024	/* a knob accepts up to 256 */
+#define LINES_MAX	512	/* of a knob; further lines are not kept */
 #define ERRNOS		160
 
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
 
-/* Dice of which each thread has its own. */
+/* A random generator; each thread has its own. */
 struct dice {
 	unsigned long state;
 };
@@ -32,12 +32,12 @@ struct line {
 
 /**
  * struct knob - a file that is written to
- * @path: below the module's folder and below that of the corpus
- * @lines: only ever added to, so they are read without a lock
- * @nr_lines: how many
- * @nr_read: how many of them are from the corpus
- * @busy: how often it was found at work by somebody who looks every tick
- * @results: writes by errno, 0: taken
+ * @path: below the module's folder and below the corpus
+ * @lines: never removed, so that reads need no lock
+ * @nr_lines: number of lines
+ * @nr_read: number of lines from the corpus
+ * @busy: number of ticks at which a write was running
+ * @results: number of writes by errno, 0: success
  */
 struct knob {
 	char *path;
@@ -54,7 +54,7 @@ void lines_add(struct knob *knob, const struct line *line);
 void line_make(struct line *line, const struct knob *knob, struct dice *dice);
 size_t line_escape(char *text, size_t room, const struct line *line);
 
-/* The first of those loaded, or the one that is loaded, is followed: its code counts. */
+/* The coverage of a module that is followed counts: the first one, or the one loaded now. */
 void module_load(const char *path, bool followed);
 void module_follow(void);
 bool module_unload(void);

@@ -1,15 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Random lines, some of which make sense, to all knobs at once, while the module comes and
-# goes (fuzz.c). After that all must be as it was before. For a guest only, see run.sh.
+# Writes random lines, valid and invalid ones, to all knobs at once, while the module is
+# unloaded and loaded (fuzz.c). Afterwards no memory may be missing. Only for a guest, see
+# run.sh.
 #
-#   FRAGBED_JOB_WRITES=100000   how many
+#   FRAGBED_JOB_WRITES=100000   number of writes
 #   FRAGBED_JOB_SEED=1
-#   FRAGBED_JOB_THREADS=4       that write
-#   FRAGBED_JOB_HANG=120        seconds in one write that are a hang
+#   FRAGBED_JOB_THREADS=4       threads that write
+#   FRAGBED_JOB_HANG=120        a write that takes more seconds is a hang
 #
-# Leaves in $FRAGBED_OUT: log, what the kernel said; corpus, lines worth keeping.
+# Leaves in $FRAGBED_OUT: log, the kernel's messages; corpus, lines that reached new code.
 # shellcheck disable=SC2317  # cases are called by name
 
 . "$(dirname "$0")/../../lib/lib.sh"
@@ -22,7 +23,7 @@ seed=${FRAGBED_JOB_SEED:-1}
 
 knobs() { (cd "$FRAGBED_DIR" && find . -type f -perm -200 | sed 's,^\./,,' | sort); }
 
-# Each knob with its keys: the module names them when it refuses one.
+# Each knob with its keys: the module lists them when it rejects an unknown key.
 keys() {
 	for lib_knob in $(knobs); do
 		knob "$lib_knob" "?=1"
@@ -44,7 +45,7 @@ has_keys() {
 	done
 }
 
-# A knob or a key that the corpus has not would hardly be tried.
+# A knob or key that is missing in the corpus would rarely be tried.
 corpus_has_all() {
 	for lib_knob in $(knobs); do
 		[ -f "$corpus/$lib_knob" ] || { say "no corpus for $lib_knob" && return 1; }
@@ -80,12 +81,12 @@ memory_is_back() {
 
 need_module
 need test -n "${FRAGBED_OUT:-}" -- "FRAGBED_OUT names no folder"
-need test -n "${FRAGBED_FORCE:-}" -- "this is no guest: FRAGBED_FORCE is not set"
+need test -n "${FRAGBED_FORCE:-}" -- "not a guest: FRAGBED_FORCE is not set"
 need test -x "${FRAGBED_OUT:-}/fuzz" -- "there is no FRAGBED_OUT/fuzz: run.sh builds it"
 check_needs
 stock=${FRAGBED_MODULE%.ko}-stock.ko
 [ -f "$stock" ] || stock=
-# Slabs and stacks that were needed once.
+# Slabs and stacks that stay allocated.
 slack=$((4096 + $(kasan_pages)))
 
 ktap_start
@@ -93,7 +94,7 @@ log_mark
 load_module || exit 1
 mkdir -p "$work"
 at_exit "rm -rf '$work'"
-[ -e /sys/kernel/debug/kcov ] || say "this kernel has no CONFIG_KCOV: not guided"
+[ -e /sys/kernel/debug/kcov ] || say "the kernel lacks CONFIG_KCOV: lines are not kept"
 say "fuzz: $writes writes, seed $seed, kernel $(uname -r)"
 expect corpus_has_all_knobs_and_keys corpus_has_all
 before=$(settled_free_pages)

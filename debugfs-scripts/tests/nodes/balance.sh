@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# NUMA balancing end to end, in a guest with two nodes: which mappings of a process
-# the balancing scan visits, whose policy decides, and that the pages then follow
-# the process. One process for each row; it touches from node 1 what is on node 0.
+# NUMA balancing end to end, in a guest with two nodes: which mappings of a process the
+# balancing scan visits, which policy decides, and that the pages then migrate to the node
+# of the process. One process per row; on node 1 it accesses memory of node 0.
 #
 # shellcheck disable=SC2317,SC2329  # functions are called by name
 
@@ -13,7 +13,7 @@ tracing=/sys/kernel/tracing
 tuning=/sys/kernel/debug/sched/numa_balancing
 work=${TMPDIR:-/tmp}/fragbed-balance
 
-# mapping | task's policy | range's policy | why it is left out, or visited
+# mapping | task's policy | range's policy | why the scan skips it, or visited
 rows='
 file balance none visited
 file none none visited
@@ -39,7 +39,7 @@ check_needs
 vmstat() { awk -v name="$1" '$1 == name { print $2 }' /proc/vmstat; }
 said() { awk -v name="$1" '$1 == name { print $2 }' "$work/said"; }
 
-# Sets updates and $work/said, and leaves the scan's skips in $work/skips.
+# Sets $updates and writes $work/said; $work/skips gets the mappings that the scan skipped.
 touch_from_afar() {
 	echo >"$tracing/trace"
 	updates=$(vmstat numa_pte_updates)
@@ -50,13 +50,13 @@ touch_from_afar() {
 
 skipped_as() { grep -q "vm_start=$(said start) .*reason=$1\$" "$work/skips"; }
 
-# The scan may still be late, or pause: for that there are other reasons.
+# A scan that is late or pauses has other reasons than these.
 was_visited() {
 	[ "$updates" -ge "$(said pages)" ] &&
 		! skipped_as unsuitable && ! skipped_as shared_ro && ! skipped_as inaccessible
 }
 
-# Other mappings of the process have few pages.
+# The other mappings of the process have few pages.
 was_left_out() { skipped_as "$1" && [ "$updates" -lt 1024 ]; }
 
 row_is_right() {
@@ -72,7 +72,7 @@ row_is_right() {
 
 pages_followed() { [ "$(said node1)" -gt $(($(said pages) / 2)) ]; }
 
-# The scan has its own share of the process's time, of which with KASAN most is gone.
+# The scan gets a share of the process's time, most of which KASAN takes.
 seconds=1.5
 [ "$(kasan_pages)" = 0 ] || seconds=15
 
@@ -95,11 +95,11 @@ while read -r mapping task range wanted; do
 	[ "$wanted" != visited ] || expect "... and its pages follow" pages_followed
 done <"$work/rows"
 
-# Each scan goes on where the one before it ended, or less than all would be marked.
+# Each scan continues where the last one ended; otherwise part of the mapping is never scanned.
 setting $tuning/scan_size_mb 2
 expect "2 MiB a scan: all is visited" row_is_right file balance none visited
 expect "... and its pages follow" pages_followed
-# The task gets its period, 0 so far, from the first scan.
+# The task's scan period is 0 until the first scan.
 setting $tuning/scan_delay_ms 0
 expect "no delay: all is visited" row_is_right file balance none visited
 expect "... and its pages follow" pages_followed

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Where btrfs has its metadata: pages of the btree inode of a loop-mounted file
-# system, counted per pageblock. Needs a guest started with page_owner=on, whose
-# list has the allocating function of each page and the type of its block.
+# btrfs allocates its metadata from movable pageblocks: counts the pages of the btree inode
+# of a loop-mounted file system per pageblock. Needs a guest started with page_owner=on, whose
+# list has the allocating function of each page and the migratetype of its pageblock.
 #
 # shellcheck disable=SC2317,SC2329  # functions are called by name
 
@@ -27,7 +27,7 @@ mount_btrfs() {
 	at_exit "umount '$work/mnt'"
 }
 
-# Small files are kept in the metadata itself.
+# btrfs stores small files in the metadata.
 make_metadata() {
 	number=0
 	while [ "$number" -lt "$files" ]; do
@@ -37,8 +37,8 @@ make_metadata() {
 	sync
 }
 
-# "block type pages" of those pages that alloc_extent_buffer() attaches to the btree
-# inode. The file has to be read by the page, hence cat.
+# "block migratetype pages" of the pages that alloc_extent_buffer() attaches to the btree
+# inode. page_owner must be read page by page, hence cat.
 metadata_blocks() {
 	cat $owners | awk -v RS= '/alloc_eb_folio_array/ && / alloc_extent_buffer[+]/ {
 		count = 1
@@ -60,8 +60,8 @@ expect "btrfs is mounted from a loop device" mount_btrfs
 expect "$files small files are written" make_metadata
 metadata_blocks | sort -n >"$work/blocks"
 awk '{ print "# pageblock " $1 ": " $2 ", " $3 " metadata pages" }' "$work/blocks"
-say "metadata pages in movable blocks: $(pages_in Movable), in others: $(pages_in '^(Unm|Rec|High|Iso)')"
+say "metadata pages in movable pageblocks: $(pages_in Movable), in other ones: $(pages_in '^(Unm|Rec|High|Iso)')"
 expect "there are metadata pages" [ "$(pages_in .)" -ge 64 ]
-expect "none of them is in another block than a movable one" [ "$(pages_in .)" -eq "$(pages_in '^Movable$')" ]
+expect "all of them are in movable pageblocks" [ "$(pages_in .)" -eq "$(pages_in '^Movable$')" ]
 expect "log is clean" log_check
 finish 5

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Nodes as user space sees them, in a guest with two CPUs on two of its nodes: how
-# memory and CPUs are spread, where a bound process's pages land, pages that
-# move to another node, and who may ask for migrate-on-fault.
+# Nodes as user space sees them, in a guest with two CPUs on two of its nodes: the memory and
+# CPUs of each node, the node of a bound process's pages, migration of pages to another node,
+# and which policies may have migrate-on-fault.
 #
 # shellcheck disable=SC2317,SC2329  # functions are called by name
 
@@ -20,12 +20,12 @@ need test -d /sys/devices/system/cpu/cpu1 -- "there is one CPU; UML needs ncpus=
 need which numactl migratepages python3 gcc -- "numactl, migratepages, python3 or gcc is missing"
 check_needs
 
-# Pages a node has, all zones together.
+# The pages of a node, all zones together.
 present() {
 	awk -v node="$1," '$1 == "Node" { mine = $2 == node } mine && $1 == "present" { sum += $2 } END { print sum }' /proc/zoneinfo
 }
 
-# A PC has holes on node 0.
+# On a PC node 0 has holes.
 same_size() {
 	for node in $(seq "$last"); do
 		[ "$(present "$node")" -ge "$(present 0)" ] || return 1
@@ -37,7 +37,7 @@ distances_complete() { [ "$(wc -w <"$nodes/node$last/distance")" -eq $((last + 1
 
 file_is() { [ "$(cat "$1")" = "$2" ]; }
 
-# heap_is_on NODE PID: pages of its heap are on that node and on no other.
+# heap_is_on NODE PID: all pages of its heap are on that node.
 heap_is_on() {
 	awk -v node="N$1" '/\[?heap\]?/ {
 		for (i = 3; i <= NF; i++) {
@@ -48,8 +48,8 @@ heap_is_on() {
 	} END { exit !(here > 0 && !elsewhere) }' "/proc/$2/numa_maps"
 }
 
-# start_bound NODE [OPTION]: a process with a heap, bound to a node, that waits until
-# it is told to end. The option is one for numactl.
+# start_bound NODE [OPTION]: starts a process with a heap, bound to a node, which waits until
+# stop_bound. OPTION is for numactl.
 start_bound() {
 	mkfifo "$work/wait"
 	# shellcheck disable=SC2016,SC2086
@@ -82,7 +82,7 @@ moves_to() {
 	return "$moves_result"
 }
 
-# numactl checks itself where each page landed.
+# numactl itself checks the node of each page.
 file_bound_to() {
 	numactl --length=1m --file "/dev/shm/fragbed-$1" --membind="$1" --touch --verify
 	file_result=$?
@@ -101,17 +101,19 @@ takes_from() {
 	[ $((held_before - held_after)) -ge $((8192 - 512)) ]
 }
 
-# The module takes from the node it is told. Others give memory back meanwhile.
+# The module allocates from the given node. Other tasks may free memory meanwhile, hence the
+# repetition.
 held_on() { takes_from "$1" || takes_from "$1" || takes_from "$1"; }
 
-# written_from NODE KNOB LINE [OPTION]: by a writer that is bound to the node's memory, and
-# as numactl's OPTION says.
+# written_from NODE KNOB LINE [OPTION]: a process that is bound to the node's memory writes the
+# line. OPTION is for numactl.
 written_from() {
 	# shellcheck disable=SC2016  # for the inner shell
 	numactl --membind="$1" ${4:+"$4"} busybox sh -c 'echo "$2" >"$1"' sh "$FRAGBED_DIR/$2" "$3" 2>"$work/refused"
 }
 
-# Movable pages of node 0 cannot be had from there, and nothing stays behind.
+# refused_from NODE KNOB LINE: the writer cannot allocate movable pages of node 0, and no page
+# is kept.
 refused_from() {
 	! written_from "$@" || { say "$2: not refused"; return 1; }
 	[ "$(lib_errno_name "$(cat "$work/refused")")" = EOPNOTSUPP ] || { cat "$work/refused"; return 1; }
@@ -126,7 +128,7 @@ fragments_from() {
 	[ "$fragment_kept" -gt 100 ]
 }
 
-# set_mempolicy() itself: mode by number, flag MPOL_F_NUMA_BALANCING.
+# Calls set_mempolicy() with each mode and the flag MPOL_F_NUMA_BALANCING.
 set_mempolicy() {
 	python3 -c '
 import ctypes, errno, sys
@@ -140,7 +142,7 @@ for mode, nodes in ((1, 1), (2, 1), (3, 1), (4, 0), (5, 1), (6, 1), (0, 0)):
 
 heap_of() { sed -n 's/-.*\[heap\]$//p' "/proc/$1/maps"; }
 
-# mof_answers PID DECIDED-BY POLICY MOF [ADDRESS]: of the process's heap by default.
+# mof_answers PID DECIDED-BY POLICY MOF [ADDRESS]: ADDRESS is in the process's heap by default.
 mof_answers() {
 	knob mof "$1 ${5:-$(heap_of "$1")}" || { say "mof: $knob_errno"; return 1; }
 	mof_said="$(fact mof decided_by) $(fact mof policy) $(fact mof mof)"
@@ -156,9 +158,8 @@ bound_mof() {
 	return "$mof_result"
 }
 
-# map_with_policy SHARED MODE: becomes a process with a mapping that has a policy of
-# its own, and prints where that is. SHARED is 1 for memory that can be shared, which
-# is tmpfs.
+# map_with_policy SHARED MODE: becomes a process with a mapping that has its own policy, and
+# prints the mapping's address. SHARED is 1 for shared memory, which is tmpfs.
 map_with_policy() {
 	exec python3 -c '
 import ctypes, mmap, sys, time
@@ -194,7 +195,7 @@ mof_refuses() {
 	return 1
 }
 
-# A refused question leaves the last answer.
+# A rejected write keeps the last answer.
 mof_keeps() {
 	knob mof "$$ $(heap_of $$)"
 	mof_refuses EINVAL "x 0" && [ "$(fact mof pid)" = $$ ]
@@ -216,11 +217,11 @@ mkdir -p "$work"
 at_exit "rm -rf '$work'"
 
 expect "all nodes are online" file_is $nodes/online 0-$last
-expect "all nodes have as many pages" same_size
+expect "all nodes have the same number of pages" same_size
 expect "CPU 0 is on node 0" file_is $nodes/node0/cpulist 0
 expect "CPU 1 is on node 1" file_is $nodes/node1/cpulist 1
 [ $last -lt 2 ] || expect "node 2 has no CPU" file_is $nodes/node2/cpulist ""
-expect "a node has a distance to each" distances_complete
+expect "a node has a distance to each node" distances_complete
 numactl --hardware | sed 's/^/# /'
 expect "numactl counts the nodes" sh -c "numactl --hardware | grep -q '^available: $((last + 1)) nodes (0-$last)'"
 for node in $(seq 0 $last); do
@@ -229,8 +230,8 @@ done
 fragment_line="order=4 index=300 unmovable=0 seed=1 node=0"
 movable_line="set=numa type=movable order=0 count=8 node=0"
 expect "fragment: not by a writer bound to another node" refused_from $last fragment/run "$fragment_line"
-expect "fragment: by one that is bound to the node" fragments_from --physcpubind=0
-expect "fragment: and that runs on another node" fragments_from --physcpubind=1
+expect "fragment: by a writer bound to the node" fragments_from --physcpubind=0
+expect "fragment: by a writer bound to the node, on another node's CPU" fragments_from --physcpubind=1
 expect "hold: no movable pages for a writer bound to another node" refused_from $last hold/alloc "$movable_line"
 for node in $(seq 0 $last); do
 	expect "a bound process gets its heap on node $node" bound_to "$node"
@@ -240,12 +241,12 @@ expect "pages move from node 0 to node $last" moves_to 0 $last
 expect "pages move from node 1 to node 0" moves_to 1 0
 expect "a process that keeps writing loses nothing while its pages move" writes_survive
 expect "only bind and preferred-many may ask for migrate-on-fault" only_bind_and_many_balance
-expect "mof: a process without policy of its own has the system's" mof_answers $$ system default 1
-expect "mof: a bound process decides for its heap" bound_mof "" "bind:1" 0
-expect "mof: and wants to balance if it said so" bound_mof --balancing "bind=balancing:1" 1
-expect "mof: a mapping with a policy decides itself" mapped_mof 0 2 mapping "bind:1" 0
-expect "mof: and may want to balance" mapped_mof 0 $((2 | 1 << 13)) mapping "bind=balancing:1" 1
-expect "mof: a range of shared memory with a policy decides itself" mapped_mof 1 2 range "bind:1" 0
+expect "mof: a process without a policy has the system's" mof_answers $$ system default 1
+expect "mof: a bound process's policy decides for its heap" bound_mof "" "bind:1" 0
+expect "mof: a bound process's policy with balancing" bound_mof --balancing "bind=balancing:1" 1
+expect "mof: a mapping's own policy decides" mapped_mof 0 2 mapping "bind:1" 0
+expect "mof: a mapping's own policy with balancing" mapped_mof 0 $((2 | 1 << 13)) mapping "bind=balancing:1" 1
+expect "mof: the policy of a range of shared memory decides" mapped_mof 1 2 range "bind:1" 0
 expect "mof: a process that is not there" mof_refuses ESRCH "999999 1000"
 expect "mof: a kernel thread" mof_refuses ESRCH "2 1000"
 expect "mof: nothing mapped" mof_refuses EFAULT "$$ 10"
@@ -253,7 +254,7 @@ for line in "$$" "$$ " "x 1000" "0 1000" "-1 1000" "01 1000" "99999999999 1000" 
 	"$$ 1000 x" "$$ 10000000000000000"; do
 	expect "mof: '$line' is refused" mof_refuses EINVAL "$line"
 done
-expect "mof: what is refused changes nothing" mof_keeps
+expect "mof: a rejected write has no side effect" mof_keeps
 expect "unload" unload_module
 expect "log is clean" log_check
 finish $((40 + 3 * last + (last > 1)))

@@ -5,11 +5,10 @@
  *
  * MAPPING is file (shared and writable, on tmpfs), readonly (the same, not
  * writable), anon, huge (hugetlb), device (the BIOS, by /dev/mem) or closed (no
- * access). A policy is none, bind
- * (to both nodes) or balance (bind, and migrate on fault). CPU 0 has to be on
- * node 0, CPU 1 on node 1.
+ * access). A policy is none, bind (to both nodes) or balance (bind, and migrate
+ * on fault). CPU 0 has to be on node 0, CPU 1 on node 1.
  *
- * Prints where the mapping starts, how many pages it has and how many of them
+ * Prints the start of the mapping, the number of its pages and how many of them
  * are on node 1 at the end.
  */
 #define _GNU_SOURCE
@@ -59,7 +58,7 @@ static const struct mapping *find_mapping(const char *name)
 	errx(2, "%s: no such mapping", name);
 }
 
-/* -1 stands for no policy at all. */
+/* Returns -1 for no policy. */
 static int find_policy(const char *name)
 {
 	if (!strcmp(name, "none"))
@@ -81,7 +80,7 @@ static void run_on(int cpu)
 		err(2, "CPU %d", cpu);
 }
 
-/* A folder stands for a file of its own in it. */
+/* If the path is a folder, makes a temporary file in it. */
 static int open_file(const struct mapping *mapping)
 {
 	int fd;
@@ -112,7 +111,7 @@ static char *map(const struct mapping *mapping, int policy)
 	return start;
 }
 
-/* Write where that is allowed: each page is then the process's own. */
+/* Writes if it may, so that no page is shared. */
 static void touch(const struct mapping *mapping, char *start)
 {
 	unsigned long i;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * write_while_moved: a process keeps writing while its pages are moved between
- * nodes 0 and 1 by another one. Exits with 0 if every write was still there, 1
- * if one was lost, 2 if nothing was moved.
+ * write_while_moved: a process keeps writing while another one moves its pages
+ * between nodes 0 and 1. Exit code: 0 no write was lost, 1 a write was lost, 2 no
+ * page was moved.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@
 #define PAGE_LONGS	(4096 / sizeof(long))
 #define SECONDS		4
 
-/* Counts in every page; returns when a page has another count than the rest. */
+/* Counts up in every page; returns if a page's count differs. */
 static int keep_writing(void)
 {
 	long *pages = mmap(NULL, NR_PAGES * PAGE_LONGS * sizeof(long),
