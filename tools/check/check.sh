@@ -113,7 +113,7 @@ no_machine_words() {
 check_file() {
 	local file=$1
 	if is_shell "$file"; then
-		row "shellcheck $file" shellcheck -x --source-path=SCRIPTDIR "$file"
+		row "shellcheck $file" shellcheck -x -P SCRIPTDIR -P "$TOOLS" "$file"
 	fi
 	if is_python "$file"; then
 		row "pyflakes $file" pyflakes3 "$file"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# deb.sh [--as VERSION] [FOLDER]: builds the package fragbed-dkms from what git tracks,
-# looks at it with lintian and leaves it in FOLDER (build/deb); prints its path. --as:
-# the same with an older version, to upgrade from.
+# deb.sh [--as VERSION] [FOLDER]: builds the package fragbed-dkms from the files that git
+# tracks, checks it with lintian, leaves it in FOLDER (build/deb) and prints its path. --as
+# gives it an older version, for tests of upgrades.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 . "$TOOLS/packaging/export.sh"
@@ -15,7 +15,7 @@ as='' to=$OUT/deb
 
 version_of() { sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' "$1/dkms.conf"; }
 
-# Entries above that version go.
+# Deletes the entries above that version.
 set_changelog() {
 	local file=$tree/debian/changelog
 	sed -i -n "/^fragbed ($as) /,\$p" "$file"
@@ -32,8 +32,8 @@ check_versions() {
 
 build() { cd "$tree" && dpkg-buildpackage -b -us -uc; }
 
-# Each tag fails, but for what is only informational.
-look() { lintian --fail-on error,warning --allow-root "$run"/fragbed-dkms_*.deb; }
+# Any tag but informational ones is a failure.
+run_lintian() { lintian --fail-on error,warning --allow-root "$run"/fragbed-dkms_*.deb; }
 
 "$TOOLS/packages.sh" deb
 make_run_folder
@@ -44,6 +44,6 @@ cp -r "$tree/tools/packaging/debian-package/debian" "$tree/"
 check_versions
 mkdir -p "$to"
 run_logged "building the package fragbed-dkms $(version_of "$tree")" "$to/build.log" build || exit 1
-[ -n "$as" ] || run_logged "lintian" "$to/lintian.log" look || { cat "$to/lintian.log" >&2 && exit 1; }
+[ -n "$as" ] || run_logged "lintian" "$to/lintian.log" run_lintian || { cat "$to/lintian.log" >&2 && exit 1; }
 cp "$run"/fragbed-dkms_*.deb "$to/"
 printf '%s\n' "$to/fragbed-dkms_$(version_of "$tree")_all.deb"

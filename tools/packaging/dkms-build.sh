@@ -1,21 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# dkms-build.sh FOLDER [...]: builds fragbed.ko here for the kernel whose headers are in
-# FOLDER. What dkms adds about compilers is not needed: the headers tell.
+# dkms-build.sh FOLDER [...]: builds fragbed.ko in the current folder for the kernel whose
+# headers are in FOLDER. The headers determine the compiler; what dkms adds is ignored.
 #
-# dkms-build.sh --check KERNEL FOLDER OPTION...: whether it can be built for KERNEL; if
-# not, a line with all reasons. OPTIONs are what the kernel must be built with.
+# dkms-build.sh --check KERNEL FOLDER OPTION...: fails if fragbed.ko cannot be built for KERNEL
+# and prints all reasons in a line. OPTIONs are Kconfig options that the kernel needs.
 #
-# Goes with the module's source to where dkms builds, so it must not need the rest.
+# dkms copies only this file and the module's source, so it must not use other tools.
 set -euo pipefail
 
 ### Which compiler
 
 built_by_clang() { grep -q '^CONFIG_CC_IS_CLANG=y' "$1/.config"; }
 
-# The version in the compiler's name, -19, if Debian's headers have it, else of a
-# clang that is as new as the kernel's.
+# The version in the compiler's name, as -19: from Debian's headers, or that of a clang as new
+# as the kernel's.
 clang_suffix() {
 	local suffix major
 	suffix=$(sed -n 's/^.*CC *:\{0,1\}= *.*clang\(-[0-9]\{1,\}\)$/\1/p' "$1/.kernelvariables" 2>/dev/null || :)
@@ -27,7 +27,7 @@ clang_suffix() {
 	printf '%s\n' "$suffix"
 }
 
-# The words for make: LLVM=1, or LLVM=-19.
+# The argument for make: LLVM=1 or LLVM=-19.
 compiler_words() {
 	local suffix
 	built_by_clang "$1" || return 0
@@ -35,16 +35,16 @@ compiler_words() {
 	printf 'LLVM=%s\n' "${suffix:-1}"
 }
 
-### Why not
+### Reasons not to build
 
-# Headers tell the version as "6.12.117+deb12-amd64".
+# Headers have the version as "6.12.117+deb12-amd64".
 version_reason() {
 	local major minor
 	IFS=.- read -r major minor _ <<<"$1"
 	if [ "$major" -lt 6 ] || { [ "$major" -eq 6 ] && [ "$minor" -lt 1 ]; }; then
 		printf 'it is older than 6.1\n'
 	elif [ "$major" -eq 6 ] && [ "$minor" -ge 4 ] && [ "$minor" -le 7 ]; then
-		printf 'of 6.4 to 6.7 none is served, where MAX_ORDER meant something else\n'
+		printf 'Linux 6.4 to 6.7 is not supported, where MAX_ORDER has another meaning\n'
 	fi
 }
 
@@ -66,7 +66,7 @@ clang_reason() {
 	[ ${#missing[@]} -eq 0 ] || printf 'it was built by clang, please install: %s\n' "${missing[*]}"
 }
 
-# Without headers there is nothing to look at, and dkms says so itself.
+# Without headers there is nothing to check; dkms reports that itself.
 check() {
 	local kernel=$1 folder=$2 reasons
 	shift 2

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# Sourced by who needs this repository elsewhere: what git tracks, as it is in the
-# working tree.
+# Sourced by the tools that copy this repository.
 
-# export_tree TO [VERSION]: with another version in dkms.conf, to upgrade from.
+# export_tree TO [VERSION]: copies the tracked files from the working tree; VERSION replaces the
+# one in dkms.conf, for tests of upgrades.
 export_tree() {
 	mkdir -p "$1"
 	git -C "$REPO" -c safe.directory='*' ls-files -z --cached |

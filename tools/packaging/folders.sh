@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2154  # $run is the caller's
 #
-# Sourced by who needs a Debian of its own in a folder: made by debootstrap, with the
-# signatures checked, kept in the cache, shown as a throw-away copy. The caller is root
-# and has called own_mounts and make_run_folder.
+# Sourced by the tests that need a Debian in a folder: debootstrap makes it, with signatures
+# checked, the cache keeps it, and each test changes a copy of its own. The caller is root and
+# has called own_mounts and make_run_folder.
 #
-# A folder in the cache is named after all that is asked for with its versions, as the
-# mirror has them now: once something newer is there, so is another name.
+# The name of a folder in the cache has a hash of its packages and their versions on the
+# mirror: newer versions make a new folder.
 
 . "$TOOLS/debian.sh"
 
 FOLDERS=$CACHE/folders
-# What "make install" and the package need, and the tests of the module.
+# For "make install", the package and the tests of the module.
 BASE_PACKAGES=(dkms kmod python3 busybox-static bash-completion openssl)
 
-### Where from
+### Mirrors
 
 suite_of() {
 	case $1 in
@@ -23,10 +23,10 @@ suite_of() {
 	esac
 }
 
-# A mirror that is there for all; FRAGBED_MIRROR as in prepare.sh.
+# FRAGBED_MIRROR is that of prepare.sh.
 main_mirror() { { printf '%s\n' "${FRAGBED_MIRROR:-}" && apt_mirrors; } | grep . | sed -n 1p; }
 
-# "deb MIRROR SUITE" for each: kernels come by the security suite or by backports.
+# Lines "deb MIRROR SUITE": kernels are in the security suite or in backports.
 sources_of() {
 	local suite mirror security
 	suite=$(suite_of "$1")
@@ -38,14 +38,14 @@ sources_of() {
 	[ -z "$security" ] || printf 'deb %s %s-security\n' "$security" "$suite"
 }
 
-# look_up RELEASE: the lists of that Debian, in an apt root of its own.
+# look_up RELEASE: fetches the package lists of that Debian into an apt root of its own.
 look_up() {
 	local sources
 	mapfile -t sources < <(sources_of "$1")
 	apt_root=$CACHE/apt-$1
 	write_apt_root "$apt_root" "${sources[@]}"
 	printf 'Dir::State::status "/dev/null";\n' >>"$apt_root/apt.conf"
-	run_logged "looking what Debian $1 has" "$CACHE/logs/apt-$1.log" \
+	run_logged "fetching the package lists of Debian $1" "$CACHE/logs/apt-$1.log" \
 		apt-get -c "$apt_root/apt.conf" -o APT::Update::Error-Mode=any update
 }
 
@@ -56,14 +56,14 @@ versions_of() { apt-cache -c "$apt_root/apt.conf" policy "$@" | grep -E '^[^ ]|C
 
 ### Mounts
 
-# Mounts of our own, which end with this process and its children, however they end.
+# In a mount namespace: the mounts vanish when this process and its children end.
 own_mounts() {
-	[ "$(id -u)" -eq 0 ] || die "only root can make a Debian in a folder: sudo make ..."
+	[ "$(id -u)" -eq 0 ] || die "root is required to make a Debian in a folder: sudo make ..."
 	[ -z "${FRAGBED_OWN_MOUNTS:-}" ] || return 0
 	FRAGBED_OWN_MOUNTS=1 exec unshare --mount --propagation private "$0" "$@"
 }
 
-# Folders with something mounted in them are emptied only once it is not.
+# Unmounts before the folder is deleted.
 release_mounts() {
 	local point
 	while read -r _ point _; do
@@ -72,14 +72,14 @@ release_mounts() {
 	rm -rf "$run"
 }
 
-# throw_away FOLDER NAME: a copy that can be changed and goes, $run/NAME/root.
+# throw_away FOLDER NAME: mounts a temporary, writable copy as $run/NAME/root.
 throw_away() {
 	local at=$run/$2
 	mkdir -p "$at"
 	mount -t tmpfs tmpfs "$at"
 	mkdir "$at/upper" "$at/work" "$at/root"
 	mount -t overlay overlay -o "lowerdir=$1,upperdir=$at/upper,workdir=$at/work" "$at/root" ||
-		die "overlayfs cannot be mounted, which the throw-away copies need"
+		die "cannot mount overlayfs, which the temporary copies need"
 	mount -t proc proc "$at/root/proc"
 }
 
@@ -96,10 +96,9 @@ in_folder() {
 		HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive INITRD=No "$@"
 }
 
-### Making one
+### Making a folder
 
-# No daemons, no recommended packages, no disk to be careful with; of backports all
-# that belongs to a kernel.
+# No daemons, no recommended packages, no fsync; kernel packages may come from backports.
 configure_folder() {
 	printf 'Package: linux-*\nPin: release n=*-backports\nPin-Priority: 500\n' >"$1/etc/apt/preferences.d/fragbed"
 	sed 's/ \[signed-by=[^]]*\]//' "$apt_root/sources.list" >"$1/etc/apt/sources.list"
@@ -119,7 +118,7 @@ bootstrap() {
 		add_packages "$1" "${BASE_PACKAGES[@]}"
 }
 
-# The kernel's tools look into /proc.
+# The kernel's packages need /proc.
 add_packages() {
 	local rc=0
 	mountpoint -q "$1/proc" || mount -t proc proc "$1/proc"
@@ -128,9 +127,9 @@ add_packages() {
 	return $rc
 }
 
-# keep KIND KEY COMMAND...: the folder with that key; if there is none, the command
-# fills one, whose path is added. It gets its name when it is whole, and older ones of
-# its kind go. Sets $folder.
+# keep KIND KEY COMMAND...: sets $folder to the folder with that key. If there is none, COMMAND,
+# with the path of a new folder as its last argument, fills one; it gets its final name when it
+# is complete, and older ones of its kind are deleted.
 keep() {
 	local kind=$1 key=$2 new=$FOLDERS/$1.new
 	shift 2
@@ -158,7 +157,7 @@ fill_kernel() {
 	add_packages "${*: -1}" "${@:2:$#-2}"
 }
 
-# kernel_folder RELEASE SERIES PACKAGE...: the same with packages of a kernel.
+# kernel_folder RELEASE SERIES PACKAGE...: like base_folder, with a kernel's packages.
 kernel_folder() {
 	local release=$1 series=$2
 	shift 2

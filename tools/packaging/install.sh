@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# install.sh [KERNEL]     the module by dkms, for the running kernel or the one with that
-#                         release, and the command; other versions of it go
-# install.sh --uninstall  removes all of that
-# install.sh --files      only lays the files into DESTDIR, for a package
+# install.sh [KERNEL]     installs the module with dkms, for the running kernel or the release
+#                         KERNEL, and the command; removes other versions
+# install.sh --uninstall  removes both
+# install.sh --files      only copies the files to DESTDIR, for a package
 #
-#   PREFIX=DIR   where the command goes, /usr/local
-#   DESTDIR=DIR  with --files: what to lay them into
+#   PREFIX=DIR   prefix of the command (/usr/local)
+#   DESTDIR=DIR  with --files: the root of the package
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
@@ -23,7 +23,7 @@ VERSION=$(conf_field PACKAGE_VERSION)
 
 ### Files
 
-# lay TO FILE...: with their folders, as in the repository.
+# lay TO FILE...: copies the files, with their folders.
 lay() {
 	local to=$1 file mode
 	shift
@@ -34,12 +34,12 @@ lay() {
 	done
 }
 
-# What dkms builds from.
+# The files that dkms builds from.
 lay_source() {
 	(cd "$REPO" && lay "$1" dkms.conf Kbuild module/*.[ch] tools/packaging/dkms-build.sh)
 }
 
-# The command, what it shares with the scenarios, and their halves that a machine runs.
+# The command, and what it runs: the guest half of each scenario and the tests of the knobs.
 lay_command() {
 	local to=${DESTDIR:-}
 	(cd "$REPO/debugfs-scripts" && lay "$to$SHARE/debugfs-scripts" command/fragbed command/*.py lib/* \
@@ -59,11 +59,11 @@ remove_command() {
 
 ### dkms
 
-# Each version that dkms knows or has the source of.
+# Each version that dkms has or that has its source in /usr/src.
 versions() {
 	local path
 	for path in /var/lib/dkms/fragbed/* /usr/src/fragbed-*; do
-		# dkms has links to what is installed beside them.
+		# dkms has links to installed versions in the same folder.
 		[ ! -d "$path" ] || [ -L "$path" ] || basename "${path/fragbed-/}"
 	done | sort -u
 }
@@ -82,31 +82,31 @@ dkms_install() {
 	dkms add "fragbed/$VERSION" && dkms install -k "$kernel" "fragbed/$VERSION"
 }
 
-# dkms says where its own log is; what is in it is what one wants to see.
+# dkms prints only the path of its log.
 show_make_log() { tail -n 30 "/var/lib/dkms/fragbed/$VERSION/build/make.log" 2>/dev/null >&2 || :; }
 
-### What must be there
+### Requirements
 
-need_root() { [ "$(id -u)" -eq 0 ] || die "only root can do that: sudo make $1"; }
+need_root() { [ "$(id -u)" -eq 0 ] || die "root is required: sudo make $1"; }
 
-# Two ways to install it would undo each other.
+# Package and "make install" would overwrite each other's files.
 refuse_if_packaged() {
 	local state
 	state=$(dpkg-query -W -f '${db:Status-Status}' fragbed-dkms 2>/dev/null || :)
 	case $state in
 	'' | not-installed | config-files) ;;
-	*) die "it is installed as a package, which goes first: apt-get remove fragbed-dkms" ;;
+	*) die "fragbed is installed as a package; remove it first: apt-get remove fragbed-dkms" ;;
 	esac
 }
 
-# Debian and those made from it name the package after the release.
+# Debian and its derivatives name the package after the release.
 need_headers() {
 	[ ! -r "/lib/modules/$kernel/build/.config" ] || return 0
 	say "error: there are no headers of Linux $kernel: /lib/modules/$kernel/build"
 	if grep -qE '^ID(_LIKE)?=.*(debian|ubuntu)' /etc/os-release 2>/dev/null; then
 		die "please install the package: apt-get install linux-headers-$kernel"
 	fi
-	die "please install the package that has them: on Debian it is linux-headers-$kernel, on Fedora kernel-devel-$kernel, elsewhere of another name"
+	die "please install the package of the headers: on Debian linux-headers-$kernel, on Fedora kernel-devel-$kernel; other distributions have other names"
 }
 
 need_served_kernel() {
@@ -116,13 +116,13 @@ need_served_kernel() {
 		die "no module for Linux $kernel: $why"
 }
 
-### What the user has to know
+### Notes to the user
 
 warn_if_loaded() {
-	! grep -qs '^fragbed ' /proc/modules || warn "fragbed is loaded and stays so: rmmod fragbed $1"
+	! grep -qs '^fragbed ' /proc/modules || warn "the loaded module stays: rmmod fragbed $1"
 }
 
-# mokutil says it in words, the variable in its fifth byte.
+# From mokutil's text, or the fifth byte of the EFI variable.
 secure_boot_is_on() {
 	local value
 	if command -v mokutil >/dev/null && value=$(mokutil --sb-state 2>/dev/null); then
@@ -140,21 +140,21 @@ certificate() {
 	done
 }
 
-tell_about_secure_boot() {
+explain_secure_boot() {
 	local key
 	secure_boot_is_on || return 0
 	key=$(certificate)
-	warn "Secure Boot is on: the kernel takes only modules signed by a key it knows"
+	warn "Secure Boot is on: the kernel loads only modules signed with an enrolled key"
 	if [ -z "$key" ]; then
-		say "    dkms made no key: install openssl and do this again; then"
+		say "    dkms made no key: install openssl and repeat the installation; then"
 		key=/var/lib/dkms/mok.pub
 	fi
 	say "    mokutil --import $key    asks for a password of your choice"
-	say "    reboot, choose \"Enroll MOK\" and give that password"
-	say "    Most kernels are locked down then: the knobs refuse writes with EPERM."
+	say "    reboot, choose \"Enroll MOK\" and enter that password"
+	say "    Most kernels are locked down with Secure Boot: the knobs refuse writes with EPERM."
 }
 
-### Verbs
+### Commands
 
 install_all() {
 	need_root install
@@ -165,10 +165,10 @@ install_all() {
 	need_served_kernel
 	remove_versions
 	lay_source "/usr/src/fragbed-$VERSION"
-	run_logged "building fragbed $VERSION for Linux $kernel by dkms" "$log" dkms_install || { show_make_log && exit 1; }
+	run_logged "building fragbed $VERSION for Linux $kernel with dkms" "$log" dkms_install || { show_make_log && exit 1; }
 	lay_command
-	warn_if_loaded "and modprobe fragbed bring the new one"
-	tell_about_secure_boot
+	warn_if_loaded "and modprobe fragbed load the new one"
+	explain_secure_boot
 	say "installed: modprobe fragbed, then fragbed --help"
 }
 

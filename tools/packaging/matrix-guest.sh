@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Process 1 of a guest of tools/packaging/matrix.sh, once its root is there: tries the module on
-# this kernel, from the installed package. A line for each step goes to
-# /mnt/job/steps: name, passed, failed, skipped; what it said to NAME.txt beside it.
+# Process 1 of a guest of tools/packaging/matrix.sh after its initramfs: tests the module of the
+# installed package on this kernel. Each step appends a line "name passed failed skipped" to
+# /mnt/job/steps and writes its output to /mnt/job/NAME.txt.
 # shellcheck disable=SC1090,SC1091,SC2154
 
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -37,14 +37,14 @@ step() {
 		read -r passed failed skipped <"/mnt/job/$step_name.counts"
 		set -- "$passed" "$failed" "$skipped"
 	fi
-	# A script that failed all the same has not counted what went wrong.
+	# The script failed without counting the failure.
 	[ $rc -eq 0 ] || [ $rc -eq 4 ] || [ "$2" -gt 0 ] || set -- "$1" 1 "$3"
 	echo "$step_name $*" >>/mnt/job/steps
 	say "$step_name: $1 passed, $2 failed, $3 skipped"
 	sync
 }
 
-# script NAME FILE: it writes its own counts.
+# script NAME FILE: a step whose script writes counts.
 script() { step "$1" env FRAGBED_COUNTS="/mnt/job/$1.counts" "$SCRIPTS/$2"; }
 
 load() { modprobe fragbed && module_loaded && [ -r "$FRAGBED_DIR/caps" ] && cat "$FRAGBED_DIR/version"; }
@@ -52,7 +52,7 @@ unload() { rmmod fragbed && ! module_loaded; }
 shown() { shown_text=$("$@") && [ -n "$shown_text" ] && printf '%s\n' "$shown_text"; }
 
 
-# As under Secure Boot, and for good: after this only reading is left.
+# As with Secure Boot. It cannot be undone: later steps can only read.
 lock_down() {
 	mountpoint -q /sys/kernel/security || mount -t securityfs securityfs /sys/kernel/security
 	[ -w /sys/kernel/security/lockdown ] || { say "SKIP: this kernel has no lockdown" && return 4; }
@@ -71,7 +71,7 @@ do_step() {
 	caps | map) step "$1" shown fragbed "$1" ;;
 	unload) step unload unload ;;
 	quick) script quick scenarios/quick/guest.sh ;;
-	# It looks at the log itself, and lets memory run out, which the kernel tells there.
+	# It checks the log itself; the kernel logs its out-of-memory tests there.
 	knobs) script knobs tests/knobs/knobs.sh && log_mark ;;
 	lockdown) step lockdown lock_down ;;
 	log) step log log_check ;;

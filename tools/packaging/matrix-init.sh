@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The initramfs of a guest of tools/packaging/matrix.sh: a stock kernel has what shows it the
-# host's folder as modules. What the guest writes goes to memory, not to that folder.
+# The initramfs of a guest of tools/packaging/matrix.sh: loads the modules with which a stock
+# kernel mounts the host's folder. The guest's writes stay in memory.
 
 export PATH=/bin
 /bin/busybox --install -s /bin

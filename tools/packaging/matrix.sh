@@ -1,29 +1,28 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# matrix.sh [SERIES...]: the package fragbed-dkms on Debian's own kernels (6.1 6.12 7.2
-# 7.3). For each: a Debian of its own with the newest headers and image of that series,
-# the package installed there, so that dkms builds the module, then that image booted in
-# QEMU with that Debian as its root, where the module is loaded and tried.
+# matrix.sh [SERIES...]: tests the package fragbed-dkms on stock Debian kernels (6.1 6.12 7.2
+# 7.3). For each series it makes a Debian with the newest headers and image, installs the
+# package there, so that dkms builds the module, boots the image in QEMU with that Debian as
+# its root, and tests the module.
 #
 # Leaves build/matrix/matrix.txt and .json, and a folder of logs for each kernel.
-#   KNOBS=1  knobs.sh as well, which takes minutes for each kernel
-#   FRAGBED_MATRIX_SECONDS=1800  how long a guest may take
+#   KNOBS=1  all tests of the knobs, too, which take minutes for each kernel
+#   FRAGBED_MATRIX_SECONDS=1800  time limit of a guest
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 . "$TOOLS/packaging/folders.sh"
 
 RELEASES=(12 13)
 LIMIT=${FRAGBED_MATRIX_SECONDS:-1800}
-# What a guest does, in matrix-guest.sh.
+# The steps of matrix-guest.sh.
 STEPS=(load caps map unload quick ${KNOBS:+knobs} lockdown log)
-# What makes a 9p root writable in a kernel that has all of it as modules.
+# Modules that a stock kernel needs for a writable root on 9p.
 ROOT_MODULES=(virtio_pci 9pnet_virtio 9p overlay)
 
 ### Which kernel
 
-# newest KIND SERIES: the newest linux-KIND package of a series, without those for
-# clouds and for real time.
+# newest KIND SERIES: the newest linux-KIND package of a series, but not cloud or rt.
 newest() {
 	packages_like "linux-$1-${2//./\\.}(\.[0-9]+)*(\+[a-z0-9]+)?(-[0-9]+)?-amd64" | tail -n 1
 }
@@ -62,7 +61,7 @@ build_module() {
 
 ### The guest
 
-# The files of modules, in the order in which they have to be loaded.
+# Paths of the modules, in the order in which they have to be loaded.
 root_modules() {
 	local name
 	for name in "${ROOT_MODULES[@]}"; do
@@ -92,7 +91,7 @@ make_initrd() {
 	rm -rf "$at"
 }
 
-# What became of the guest, in words.
+# outcome CODE: how the guest ended, in words.
 outcome() {
 	if [ -s "$job/status" ]; then
 		printf 'finished\n'
@@ -101,7 +100,7 @@ outcome() {
 	elif [ "$1" -eq 124 ]; then
 		printf 'hang: killed after %s s\n' "$LIMIT"
 	else
-		printf 'ended without having done all\n'
+		printf 'ended before its last step\n'
 	fi
 }
 
@@ -128,7 +127,7 @@ run_guest() {
 
 ### One kernel
 
-# fact NAME VALUE: what the tables are made from.
+# fact NAME VALUE: for matrix_table.py.
 fact() { printf '%s=%s\n' "$1" "$2" >>"$to/facts"; }
 
 try_kernel() {
@@ -141,7 +140,7 @@ try_kernel() {
 	fact kernel "$kernel"
 	fact debian "$debian"
 	[ -z "$reason" ] || { fact skipped "$reason" && return 0; }
-	kernel_folder "$debian" "$series" "$headers" "$image" || { fact broken "cannot make its folder" && return 0; }
+	kernel_folder "$debian" "$series" "$headers" "$image" || { fact broken "cannot make a Debian with it" && return 0; }
 	throw_away "$folder" "$series"
 	if build_module; then
 		run_guest

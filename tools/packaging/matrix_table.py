@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 #
-# matrix_table.py FOLDER SERIES...: from what tools/matrix.sh left of each kernel,
-# matrix.json, matrix.txt and the counts; prints the table. Exit code: 1 if anything
-# failed or nothing passed.
+# matrix_table.py FOLDER SERIES...: writes matrix.json, matrix.txt and counts from the results
+# that matrix.sh left for each kernel, and prints the table. Exit code: 1 if anything failed or
+# nothing passed.
 import json
 import os
 import re
@@ -21,7 +21,7 @@ def lines_of(*path):
 
 
 def skips(folder, step):
-    """Reasons, each with how often it was given."""
+    """reason -> number of skips."""
     reasons = {}
     for line in lines_of(folder, f"{step}.txt"):
         match = re.search(r"# SKIP:? +(.*)", line)
@@ -31,7 +31,7 @@ def skips(folder, step):
 
 
 def steps_of(folder):
-    """The steps a guest has done, and those it should have."""
+    """The results of a guest's steps."""
     steps = {}
     for line in lines_of(folder, "steps"):
         name, *counts = line.split() or [""]
@@ -49,14 +49,14 @@ def kernel_of(folder):
     if "skipped" in facts:
         counts = [0, 0, 1]
     elif facts.get("guest") != "finished" or set(steps) != set(facts["wanted"].split()):
-        # What was not got to has not passed, whatever was counted before.
+        # Steps are missing: that is a failure.
         counts[1] += 1
     facts.update(steps=steps, passed=counts[0], failed=counts[1], skipped_cases=counts[2])
     return facts
 
 
 def said(step):
-    """passed/failed/skipped of a step, or one word for one that is a single fact."""
+    """passed/failed/skipped of a step, or one word for a step with one test."""
     if step is None:
         return "-"
     if sum((step["passed"], step["failed"], step["skipped"])) == 1:
@@ -79,7 +79,7 @@ def table(kernels):
 
 
 def notes(kernels):
-    """What was skipped or went wrong, and why."""
+    """Reasons of skips and failures."""
     for kernel in kernels:
         name = kernel.get("kernel") or kernel["series"]
         for what in ("skipped", "broken"):

@@ -1,10 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# packages-test.sh [TEST...]: installs, upgrades and removes fragbed by "make install" and
-# by its package, each in a clean Debian 12 and Debian 13 of its own, with kernels it can
-# serve, cannot serve, and without headers. One KTAP line for each test; the tests are the
-# functions test_*.
+# packages-test.sh [TEST...]: installs, upgrades and removes fragbed with "make install" and as a
+# package, each in a clean Debian 12 and Debian 13, with supported kernels, unsupported ones and
+# without headers. One KTAP line for each test; the tests are the functions test_*.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 . "$TOOLS/harness/expect.sh"
@@ -13,9 +12,9 @@ set -euo pipefail
 
 REFUSED=6.1.0-99-refused
 
-### What a test says
+### Checks
 
-# module_is VERSION KERNEL: that version is installed for it, by dkms.
+# module_is VERSION KERNEL: dkms installed that version for the kernel.
 module_is() {
 	local version
 	version=$(in_folder "$root" sh -c "modinfo -F version /lib/modules/$2/updates/dkms/fragbed.ko*" 2>>"$log" || :)
@@ -32,7 +31,7 @@ only_version() {
 	return 1
 }
 
-# What apt, dpkg and dkms keep for themselves does not count; depmod's lists come and go.
+# Without the caches and logs of apt, dpkg, dkms and depmod.
 files() {
 	(cd "$root" && find . -xdev \( -path ./proc -o -path ./tmp -o -path ./root -o -path './var/log' -o \
 		-path './var/cache/*' -o -path './var/lib/dkms/mok.*' -o -path './var/lib/dpkg/*-old' -o \
@@ -50,9 +49,9 @@ nothing_left() {
 
 command_works() { exits 0 fragbed --version && exits 0 test -r "$1/share/bash-completion/completions/fragbed"; }
 
-### What a test needs
+### Set-up
 
-# bring VERSION: the tree with that version, in /root/VERSION of the folder.
+# bring VERSION: copies the tree with that version to /root/VERSION of the folder.
 bring() {
 	cp -r "$run/tree-$1" "$root/root/$1"
 }
@@ -60,7 +59,7 @@ bring() {
 make_in() { exits "$1" make -C "/root/$2" FRAGBED_NO_INSTALL=1 "${@:3}"; }
 install_deb() { cp "$run/deb/fragbed-dkms_$2_all.deb" "$root/root/" && exits "$1" dpkg -i "/root/fragbed-dkms_$2_all.deb"; }
 
-# Headers as the older ones, of a kernel that was built otherwise: $1 is for sed.
+# other_headers SED: a copy of the older headers with a changed .config.
 other_headers() {
 	mkdir -p "$root/usr/src/$REFUSED" "$root/lib/modules/$REFUSED"
 	cp -a "$root$(readlink -f "$root/lib/modules/$old/build" | sed "s,^$root,,")/." "$root/usr/src/$REFUSED/"
@@ -71,7 +70,7 @@ other_headers() {
 refused_headers() { other_headers 's/^CONFIG_COMPACTION=y/# CONFIG_COMPACTION is not set/'; }
 refusal="no module for Linux $REFUSED: it was built without CONFIG_COMPACTION"
 
-### By make
+### make install
 
 test_make_install_and_uninstall() {
 	bring "$VERSION" && remember_files &&
@@ -113,8 +112,7 @@ test_make_install_names_the_missing_clang() {
 		says "it was built by clang, please install: clang lld llvm"
 }
 
-# The build itself is not done: Debian has no kernel by clang. A make that only tells
-# what it was asked for takes its place.
+# Debian has no kernel built by clang, so a fake make prints its arguments instead.
 test_dkms_takes_the_clang_of_the_kernel() {
 	local tool
 	other_headers 's/^CONFIG_CC_IS_GCC=y/CONFIG_CC_IS_CLANG=y/' && bring "$VERSION" || return 1
@@ -129,8 +127,8 @@ test_dkms_takes_the_clang_of_the_kernel() {
 		says "LLVM=-19 modules"
 }
 
-# No such firmware here: what it would have in its variable is in a file.
-test_make_install_tells_about_secure_boot() {
+# A file takes the place of the EFI variable.
+test_make_install_explains_secure_boot() {
 	mkdir "$root/root/efivars" && printf '\6\0\0\0\1' >"$root/root/efivars/SecureBoot-0" &&
 		bring "$VERSION" &&
 		exits 0 env FRAGBED_EFIVARS=/root/efivars make -C "/root/$VERSION" install "KVER=$old" &&
@@ -138,7 +136,7 @@ test_make_install_tells_about_secure_boot() {
 		exits 0 test -s /var/lib/dkms/mok.pub
 }
 
-### By the package
+### The package
 
 test_deb_install_remove_and_purge() {
 	remember_files && install_deb 0 "$VERSION" && module_is "$VERSION" "$old" && command_works /usr &&
@@ -152,7 +150,7 @@ test_deb_over_an_older_version() {
 		exits 0 dpkg --purge fragbed-dkms && nothing_left
 }
 
-# Last to a kernel it cannot serve: this hook is what packages of headers call.
+# The last upgrade is to an unsupported kernel, by the hook that packages of headers call.
 test_deb_follows_kernel_upgrades() {
 	install_deb 0 "$VERSION" && exits 0 apt-get install -y "linux-headers-$new" &&
 		module_is "$VERSION" "$old" && module_is "$VERSION" "$new" && refused_headers &&
@@ -175,21 +173,21 @@ test_deb_and_make_do_not_mix() {
 		says "apt-get remove fragbed-dkms"
 }
 
-### All of them
+### Running them
 
 list_tests() { declare -F | sed -n 's/^declare -f test_//p'; }
 
-# The two newest of the headers a Debian has for its series with several of them.
+# The two newest headers of a series of which Debian has several.
 find_headers() {
 	local series=6.1.0-
 	[ "$1" -lt 13 ] || series=7.2.
 	apt_root=$CACHE/apt-$1
 	mapfile -t headers < <(packages_like "linux-headers-${series//./\\.}[0-9]+(\+[a-z0-9]+)?-amd64" | tail -n 2)
-	[ ${#headers[@]} -eq 2 ] || die "Debian $1 has not two kernels of one series any more"
+	[ ${#headers[@]} -eq 2 ] || die "Debian $1 no longer has two kernels of one series"
 	old=${headers[0]#linux-headers-} new=${headers[1]#linux-headers-}
 }
 
-# Without headers of a kernel, or with the older ones.
+# Without headers, or with the older ones.
 choose_folder() {
 	case $1 in
 	*_without_headers*) base_folder "$release" ;;
@@ -220,7 +218,7 @@ run_test() {
 	printf 'not ok %s - Debian %s: %s\n' $number "$release" "${name//_/ }"
 }
 
-# run_tests RELEASE NUMBER: all of them in that Debian; NUMBER is that of the test before.
+# run_tests RELEASE NUMBER: all tests in that Debian, counted from NUMBER + 1.
 run_tests() {
 	local name
 	release=$1 number=$2 passed=0 failed=0
@@ -231,7 +229,7 @@ run_tests() {
 	printf '%s %s\n' $passed $failed >"$run/counts-$release"
 }
 
-# What the trees and packages are made from.
+# Trees and packages of this version and of an older one.
 prepare() {
 	VERSION=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' "$REPO/dkms.conf")
 	export VERSION run
@@ -244,8 +242,8 @@ prepare() {
 	look_up 13
 }
 
-# Both Debians at once, by xargs, so that Ctrl-C ends both; what the second one says
-# comes when both are done. A Debian that left no counts has failed.
+# Both Debians in parallel, with xargs, so that Ctrl-C ends both; the output of the second one
+# is printed at the end. A Debian without counts has failed.
 run_both() {
 	local release passed failed
 	printf '%s\n' 12 13 | xargs -P 2 -I{} "$0" --on {} "${tests[@]}" || :
