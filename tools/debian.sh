@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# Sourced by who downloads from Debian: the machine's mirrors, another release.
+# Sourced by the tools that download from Debian: the machine's mirrors, other releases.
 
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
@@ -10,13 +10,12 @@ apt_repositories() {
 	apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages'
 }
 
-# The machine's own mirrors, without the one for security updates, which has no
-# backports; and that one.
+# The machine's mirrors: those without and those of security updates, which have no backports.
 apt_mirrors() { apt_repositories | grep -v security | cut -d' ' -f1 | sort -u; }
 apt_security_mirrors() { apt_repositories | { grep security || :; } | cut -d' ' -f1 | sort -u; }
 
-# write_apt_root DIR "deb|deb-src MIRROR SUITE"...: an apt root of our own, so that the
-# machine's sources, lists and cache stay as they are.
+# write_apt_root DIR "deb|deb-src MIRROR SUITE"...: makes a separate apt root, so that the
+# machine's sources, lists and cache do not change.
 write_apt_root() {
 	local root=$1 kind mirror suite source
 	mkdir -p "$root/lists/partial" "$root/cache/archives/partial"

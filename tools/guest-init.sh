@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Process 1 of a guest that tools/guest.sh boots. The host's file system is its
-# root, read-only, so programs and the repository are where they are outside.
-# FRAGBED_RUN, from the kernel command line, is the folder with the job.
+# Process 1 of a guest that tools/guest.sh boots. The root is the host's file system, read-only,
+# so that all paths are those of the host. FRAGBED_RUN, from the kernel command line, is the
+# folder with the job.
 # shellcheck disable=SC2154,SC1091
 
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -11,7 +11,7 @@ export PATH HOME=/run TMPDIR=/run
 
 . "$FRAGBED_RUN/job"
 
-# The host may be a container, whose /dev has next to nothing.
+# The host may be a container with an almost empty /dev.
 fill_dev() {
 	mount -t devtmpfs devtmpfs /dev
 	ln -s /proc/self/fd /dev/fd
@@ -22,7 +22,7 @@ fill_dev() {
 	mount -t tmpfs tmpfs /dev/shm
 }
 
-# The kernel's messages have the console, the job has the other terminal.
+# The console has the kernel's messages, the other terminal the job's output.
 find_terminal() {
 	arch=x86_64 terminal=/dev/ttyS1
 	! grep -qw hostfs /proc/filesystems || arch=um terminal=/dev/tty0
@@ -30,8 +30,8 @@ find_terminal() {
 	stty -onlcr <&1
 }
 
-# The host's folder $2 at its own path, writable; QEMU knows it by the tag $1.
-show() {
+# mount_writable TAG FOLDER: mounts the host's folder at the same path; TAG is QEMU's name of it.
+mount_writable() {
 	mkdir -p "$2"
 	if [ "$arch" = um ]; then
 		mount -t hostfs -o "$2" hostfs "$2"
@@ -48,13 +48,13 @@ mount -t sysfs sysfs /sys
 mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
 mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
 
-# They hide whatever of the host lies there: what the job needs is shown again.
+# These mounts hide the host's folders. The job needs some of them again.
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /tmp
 mkdir -p "$FRAGBED_REPO"
 mount --move /mnt "$FRAGBED_REPO"
-show run "$FRAGBED_RUN"
-show out "$FRAGBED_OUT"
+mount_writable run "$FRAGBED_RUN"
+mount_writable out "$FRAGBED_OUT"
 
 cd "$FRAGBED_REPO" || busybox poweroff -f
 run_job

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# The machines a guest runs on: a process of User Mode Linux, or QEMU's PC with
-# two nodes. Both have the kernel as "linux" in a folder of the guest's own, show
-# the host's files to the guest and write its consoles to files.
+# The machines that guests run on: a process of User Mode Linux, or a PC in QEMU. The kernel is
+# the file "linux" in a private folder. The guest can read the host's files; its consoles are
+# written to files.
 import contextlib
 import os
 import re
@@ -22,12 +22,11 @@ class Uml:
 
     @contextlib.contextmanager
     def started_by(self, args, log, job):
-        """What subprocess.Popen needs. The kernel's messages go to log, the first
-        console to job, if there is one.
+        """Arguments for subprocess.Popen. The kernel's messages go to the file log, the first
+        console to the file job, if given.
 
-        Output goes to files, not pipes: UML's consoles drop what a slow reader
-        leaves in a full pipe. Input is a pipe in which nothing comes, one for each
-        console, since UML cannot wait twice for the same file.
+        These are files, since UML's consoles drop output when a pipe is full. Each console
+        reads an empty pipe of its own, since UML cannot wait twice for the same file.
         """
         ends = [os.pipe(), os.pipe()]
         files = [open(path, "wb+", buffering=0) for path in ([job, log] if job else [log])]
@@ -50,9 +49,8 @@ class Uml:
 
 
 class Qemu:
-    """A PC, with two CPUs on two nodes unless told otherwise. shares: tag -> folder the guest may write
-    to; the host's root, or the folder "host", is there as "host", read-only. A panic of the guest ends
-    QEMU with 1, if the kernel has the driver for that."""
+    """A PC. shares: tag -> folder that the guest may write to. The folder host is there as "host",
+    read-only. After a panic of a guest with the pvpanic driver QEMU exits with 1."""
 
     root = "root=host rootfstype=9p rootflags=trans=virtio,version=9p2000.L,msize=262144,cache=loose ro"
 
@@ -61,7 +59,7 @@ class Qemu:
         self.folder, self.mem, self.shares = folder, mem, dict(shares)
         self.host, self.initrd = host, initrd
         self.cpus, self.nodes, self.icount, self.hotplug = cpus, nodes, icount, hotplug
-        # Instructions can only be counted where they are emulated.
+        # Only the emulator counts instructions.
         self.accel = accel or ("tcg" if icount else choose_accel(folder))
 
     def memory(self):
@@ -72,8 +70,8 @@ class Qemu:
                                  f"cpus={node * cpus}-{(node + 1) * cpus - 1}")
 
     def plug(self):
-        """Room for memory in a node that has none yet. It is the guest that asks for it:
-        its third serial line is QEMU's monitor, by a socket that leads back to QEMU."""
+        """A node without memory, into which the guest plugs some: its third serial line is QEMU's
+        monitor, through a socket back to QEMU."""
         if not self.hotplug:
             return
         path = os.path.join(self.folder, "monitor")
@@ -89,7 +87,7 @@ class Qemu:
             yield from ("-virtfs", f"{share},path={path},mount_tag={tag}")
 
     def command(self, args, log, job):
-        # QEMU's own complaints go to the log as well, so nobody truncates it.
+        # QEMU's own messages go to the log, too, so it is opened for appending.
         consoles = [log, job] if job else [log]
         return ["qemu-system-x86_64", "-machine", "q35", "-bios", "qboot.rom",
                 "-nodefaults", "-display", "none", "-no-reboot",
@@ -119,13 +117,13 @@ class Qemu:
 def size_in_megabytes(size):
     match = re.fullmatch(r"(\d+)([MG])", size)
     if not match:
-        sys.exit(f"'{size}' is no size of memory; it would be like 512M or 2G")
+        sys.exit(f"'{size}' is not a size of memory like 512M or 2G")
     return int(match[1]) * (1024 if match[2] == "G" else 1)
 
 
 def kvm_works(folder):
-    """Whether KVM runs a guest, not just answers: our kernel gets to the point
-    where it finds no root."""
+    """Whether KVM runs a guest: our kernel boots until it finds no root. A /dev/kvm that can be
+    opened is not enough."""
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return False
     log = os.path.join(folder, "kvm.log")
@@ -167,14 +165,14 @@ def choose_accel(folder):
         return read(note).split()[1]
     accel = "kvm" if kvm_works(folder) else "tcg"
     print("QEMU uses KVM" if accel == "kvm" else
-          "QEMU emulates (TCG): there is no KVM here or its guests hang", file=sys.stderr)
+          "QEMU emulates (TCG): KVM is missing or its guests hang", file=sys.stderr)
     with open(note, "w") as file:
         file.write(f"{host} {accel}\n")
     return accel
 
 
 def of_config(config, folder, mem, shares=(), **more):
-    """The machine a configuration of configurations.py runs on. more: for QEMU only."""
+    """The machine that a configuration runs on. more: for QEMU only."""
     if config.arch == "um":
         return Uml(folder, mem, shares)
     return Qemu(folder, mem, shares, cpus=config.cpus, nodes=config.nodes, icount=config.icount,

@@ -31,5 +31,5 @@ test_accel_must_run_a_guest() {
 
 test_memory_size_unknown() {
 	exits 1 "$TOOLS/boot.py" --config x86_64 --mem 1T --limit 1 --folder "$work" --out "$work" \
-		--log "$work/log" && says "'1T' is no size of memory"
+		--log "$work/log" && says "'1T' is not a size of memory"
 }

@@ -23,11 +23,13 @@ VERSION=$(conf_field PACKAGE_VERSION)
 
 ### Files
 
-# lay TO FILE...: copies the files, with their folders.
+# lay TO FILE...: copies the files, with their folders; leaves out what is no file, as Python's
+# __pycache__.
 lay() {
 	local to=$1 file mode
 	shift
 	for file; do
+		[ -f "$file" ] || continue
 		mode=644
 		[ ! -x "$file" ] || mode=755
 		install -D -m "$mode" "$file" "$to/$file"
@@ -43,7 +45,7 @@ lay_source() {
 lay_command() {
 	local to=${DESTDIR:-}
 	(cd "$REPO/debugfs-scripts" && lay "$to$SHARE/debugfs-scripts" command/fragbed command/*.py lib/* \
-		scenarios/*/guest.sh scenarios/*/*.py tests/knobs/*)
+		scenarios/*/guest.sh scenarios/*/*.py scenarios/*/scenario.toml tests/knobs/*)
 	install -D -m 644 "$REPO/dkms.conf" "$to$SHARE/dkms.conf"
 	mkdir -p "$to$PREFIX/bin"
 	ln -sfn ../share/fragbed/debugfs-scripts/command/fragbed "$to$PREFIX/bin/fragbed"
