@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Cases that go wrong on purpose: a test runner has to tell them apart. */
+/* Cases that go wrong on purpose: a test runner has to distinguish them. */
 #include <kunit/test.h>
 #include <linux/delay.h>
 #include <linux/module.h>
@@ -26,8 +26,8 @@ static void warns(struct kunit *test)
 }
 
 /*
- * Many, and zeroed: the slab allocator's lists keep the addresses of the last
- * ones handed out, which hides those from kmemleak.
+ * Many, and zeroed: the slab allocator's lists still hold the addresses of the last
+ * objects allocated, which hides those from kmemleak.
  */
 static void leaks(struct kunit *test)
 {
@@ -42,7 +42,7 @@ static void crashes(struct kunit *test)
 	panic("on purpose");
 }
 
-/* Longer than any runner waits, and no hung task by its own sleep. */
+/* Longer than any runner waits; an interruptible sleep does not count as a hung task. */
 static void hangs(struct kunit *test)
 {
 	for (;;)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Compaction capture: which freed page goes straight to the task that
- * compacts. The rules are those of task_capc(), compaction_capture() and
+ * Compaction capture: which freed page a compacting task gets directly, past the
+ * free lists. The rules are those of task_capc(), compaction_capture() and
  * __free_one_page() in mm/page_alloc.c.
  */
 #include <kunit/test.h>
@@ -22,7 +22,7 @@ static struct capture_control capture_for(struct zone *zone, int order,
 #define NEEDS_SMALL_BLOCKS \
 	"needs CONFIG_PAGE_BLOCK_MAX_ORDER well below MAX_PAGE_ORDER"
 
-/* One page of one block is freed while a request waits for an order. */
+/* A page of a block is freed while a request of some order may capture it. */
 struct decision {
 	const char *name;
 	int block_type;
@@ -38,7 +38,7 @@ struct decision {
 #define HIGH	MIGRATE_HIGHATOMIC
 
 static const struct decision decisions[] = {
-	/* the order matches exactly, or the page is not taken */
+	/* only a page of exactly the request's order is captured */
 	{ .name = "order 0 for 0", .block_type = UNMOV, .request_type = UNMOV,
 	  .freed_order = 0, .request_order = 0, .captured = true },
 	{ .name = "order 3 for 3", .block_type = UNMOV, .request_type = UNMOV,
@@ -59,7 +59,7 @@ static const struct decision decisions[] = {
 	{ .name = "order 3 for block", .block_type = UNMOV,
 	  .request_type = UNMOV, .freed_order = 3,
 	  .request_order = SCENE_PB(0) },
-	/* never from CMA or isolated blocks */
+	/* no page of a CMA or isolated block is captured */
 	{ .name = "cma, order 0", .block_type = MIGRATE_CMA,
 	  .request_type = MOV, .freed_order = 0, .request_order = 0 },
 	{ .name = "cma, order 3", .block_type = MIGRATE_CMA,
@@ -82,7 +82,7 @@ static const struct decision decisions[] = {
 	{ .name = "isolated, whole block", .block_type = MIGRATE_ISOLATE,
 	  .request_type = UNMOV, .freed_order = SCENE_PB(0),
 	  .request_order = SCENE_PB(0) },
-	/* below block order, a movable block is for movable requests */
+	/* below pageblock_order, only movable requests capture from a movable block */
 	{ .name = "movable block, movable", .block_type = MOV,
 	  .request_type = MOV, .freed_order = 0, .request_order = 0,
 	  .captured = true },
@@ -116,7 +116,7 @@ static const struct decision decisions[] = {
 	{ .name = "movable blocks, unmovable, two blocks", .block_type = MOV,
 	  .request_type = UNMOV, .freed_order = SCENE_PB(1),
 	  .request_order = SCENE_PB(1), .captured = true },
-	/* unmovable and reclaimable take from each other, movable from both */
+	/* unmovable and reclaimable capture from each other, movable from both */
 	{ .name = "reclaimable block, unmovable", .block_type = RECL,
 	  .request_type = UNMOV, .freed_order = 2, .request_order = 2,
 	  .captured = true },
@@ -157,7 +157,7 @@ static void check_account(struct kunit *test, const struct scene_free *f,
 	long listed = f->after.listed - f->before.listed;
 
 	KUNIT_EXPECT_EQ_MSG(test, free, pages, "%s: NR_FREE_PAGES", what);
-	KUNIT_EXPECT_EQ_MSG(test, listed, pages, "%s: pages on the lists", what);
+	KUNIT_EXPECT_EQ_MSG(test, listed, pages, "%s: pages on the free lists", what);
 }
 
 static struct scene_block *typed_block(struct kunit *test, unsigned int order,
@@ -172,8 +172,7 @@ static struct scene_block *typed_block(struct kunit *test, unsigned int order,
 	return block;
 }
 
-/* '########' -> '##..####' on the list, or '##CC####' captured */
-/* With superpageblocks one more rule decides: fragbed_spb_steering has it. */
+/* With superpageblocks one more rule applies: fragbed_spb_steering tests it. */
 static void skip_if_it_would_taint(struct kunit *test, int block_type, int request_type)
 {
 	if (IS_ENABLED(CONFIG_SUPERPAGEBLOCK) && is_migrate_movable(block_type) &&
@@ -181,6 +180,7 @@ static void skip_if_it_would_taint(struct kunit *test, int block_type, int reque
 		kunit_skip(test, "would taint a superpageblock; needs CONFIG_SUPERPAGEBLOCK=n");
 }
 
+/* '########' -> '##..####' on a free list, or '##CC####' captured */
 static void capture_decision(struct kunit *test)
 {
 	const struct decision *d = test->param_value;
@@ -190,7 +190,7 @@ static void capture_decision(struct kunit *test)
 	bool isolated = d->block_type == MIGRATE_ISOLATE;
 
 	if (d->captured && freed >= MAX_PAGE_ORDER)
-		kunit_skip(test, "nothing is captured at order %d; " NEEDS_SMALL_BLOCKS,
+		kunit_skip(test, "pages of order %d are never captured; " NEEDS_SMALL_BLOCKS,
 			   freed);
 	if (d->captured)
 		skip_if_it_would_taint(test, d->block_type, d->request_type);
@@ -218,7 +218,7 @@ static void capture_decision(struct kunit *test)
 	scene_return_captured(test, f.block->zone, &capc);
 }
 
-/* A NULL capture control and a wrong type must not even be looked at. */
+/* Without a capture control nothing is captured, and none is dereferenced. */
 static void capture_without_control(struct kunit *test)
 {
 	struct scene_block *block = scene_block(test, pageblock_order, UNMOV);
@@ -246,7 +246,7 @@ static void capture_while_merging(struct kunit *test)
 	scene_return_captured(test, block->zone, &capc);
 }
 
-/* '.#######' + the second page, which makes 4: the wanted 2 never exist */
+/* Two freed pages of order 2 merge to order 3: the requested order 1 never exists. */
 static void capture_not_past_the_order(struct kunit *test)
 {
 	struct scene_block *block = scene_block(test, pageblock_order, UNMOV);
@@ -261,7 +261,7 @@ static void capture_not_past_the_order(struct kunit *test)
 	scene_return_captured(test, block->zone, &capc);
 }
 
-/* Two free blocks become one: NR_FREE_PAGES_BLOCKS must lose the first. */
+/* Two free blocks merge and are captured: NR_FREE_PAGES_BLOCKS drops by the first. */
 static void capture_merged_blocks(struct kunit *test)
 {
 	const long nr = pageblock_nr_pages;
@@ -271,7 +271,7 @@ static void capture_merged_blocks(struct kunit *test)
 				     .offset = pageblock_nr_pages };
 
 	if (pageblock_order + 1 >= MAX_PAGE_ORDER)
-		kunit_skip(test, "two blocks are too large; " NEEDS_SMALL_BLOCKS);
+		kunit_skip(test, "a page of two blocks has MAX_PAGE_ORDER; " NEEDS_SMALL_BLOCKS);
 	skip_if_it_would_taint(test, MOV, UNMOV);
 	first.block = scene_block(test, pageblock_order + 1, MOV);
 	second.block = first.block;
@@ -286,7 +286,7 @@ static void capture_merged_blocks(struct kunit *test)
 	scene_return_captured(test, first.block->zone, &capc);
 }
 
-/* The largest page is put on its list, captured by nobody. */
+/* A page of MAX_PAGE_ORDER goes to its free list: no task captures it. */
 static void capture_not_at_max_order(struct kunit *test)
 {
 	struct scene_block *block = scene_block(test, MAX_PAGE_ORDER, MOV);
@@ -302,17 +302,17 @@ static void capture_not_at_max_order(struct kunit *test)
 	scene_return_captured(test, block->zone, &capc);
 }
 
-/* Free counters of a special type, when its page is taken and when not. */
+/* The highatomic free counter, when a page is captured and when not. */
 static void capture_account_highatomic(struct kunit *test)
 {
 	struct scene_block *block = scene_block(test, pageblock_order, HIGH);
 	struct capture_control capc = capture_for(block->zone, 2, UNMOV);
-	struct scene_free taken = { .block = block, .order = 2, .capc = &capc };
+	struct scene_free captured = { .block = block, .order = 2, .capc = &capc };
 	struct scene_free listed = { .block = block, .order = 2, .offset = 8 };
 
-	scene_free(test, &taken);
-	KUNIT_EXPECT_EQ(test, taken.after.highatomic, taken.before.highatomic);
-	check_account(test, &taken, 0, "highatomic, captured");
+	scene_free(test, &captured);
+	KUNIT_EXPECT_EQ(test, captured.after.highatomic, captured.before.highatomic);
+	check_account(test, &captured, 0, "highatomic, captured");
 	scene_free(test, &listed);
 	KUNIT_EXPECT_EQ(test, listed.after.highatomic - listed.before.highatomic, 4);
 	scene_return_captured(test, block->zone, &capc);
@@ -330,7 +330,7 @@ static void capture_account_cma(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, capc.page);
 }
 
-/* Who may capture, and where. */
+/* Which tasks capture, and pages of which zone. */
 struct place {
 	const char *name;
 	bool no_zone;
@@ -377,7 +377,7 @@ static void capture_place(struct kunit *test)
 		scene_return_captured(test, block->zone, &capc);
 }
 
-/* An event of the running compaction at which a page gets freed. */
+/* Frees a page at an event of the running compaction. */
 struct free_at {
 	enum watch_kind kind;
 	struct page *page;
@@ -406,7 +406,7 @@ static struct free_at prepare_free_at(struct kunit *test, enum watch_kind kind,
 	return (struct free_at){ .kind = kind, .page = block->page, .order = order };
 }
 
-/* What the control block holds when it becomes visible, and that it goes. */
+/* The capture control is complete when the task publishes it, and unpublished at the end. */
 static void capture_published_complete(struct kunit *test)
 {
 	struct scene_block *block = scene_block(test, pageblock_order, UNMOV);
@@ -428,14 +428,14 @@ static void capture_published_complete(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, try->capc.migratetype, MIGRATE_UNMOVABLE);
 	KUNIT_EXPECT_NULL(test, try->capc.page);
 	KUNIT_EXPECT_NULL_MSG(test, try->capc.zone, "no zone is being compacted yet");
-	KUNIT_EXPECT_FALSE_MSG(test, run.still_published, "control left visible");
+	KUNIT_EXPECT_FALSE_MSG(test, run.still_published, "capture control left published");
 	reset = watch_first(run.watch, WATCH_DEFER_RESET);
 	KUNIT_ASSERT_NOT_NULL(test, reset);
 	KUNIT_EXPECT_NULL_MSG(test, reset->capc.page,
 			      "captured before any zone was being compacted");
 }
 
-/* Compaction finds nothing to do, an interrupt frees the page all the same. */
+/* Compaction skips the zone, but an interrupt frees a page that the task captures. */
 static void capture_though_skipped(struct kunit *test)
 {
 	struct scene_block *block = scene_block(test, pageblock_order, UNMOV);
@@ -448,7 +448,7 @@ static void capture_though_skipped(struct kunit *test)
 	};
 	const struct watch_event *suitable;
 
-	/* As soon as it is prepared to be freed it belongs to nobody. */
+	/* Before prepare_free_at(): the case does not own the page afterwards. */
 	memset(page_address(block->page), 0xa5, PAGE_SIZE << 4);
 	at = prepare_free_at(test, WATCH_SUITABLE, block, 4);
 	scene_save_defer_state(test, block->zone);
@@ -464,13 +464,13 @@ static void capture_though_skipped(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, run.result, COMPACT_SUCCESS);
 	KUNIT_ASSERT_NOT_NULL(test, run.page);
 	KUNIT_EXPECT_EQ_MSG(test, compound_order(run.page), 4,
-			    "prepared for the request's order");
+			    "not prepared for the request's order");
 	KUNIT_EXPECT_NULL_MSG(test, memchr_inv(page_address(run.page), 0, PAGE_SIZE << 4),
-			      "__GFP_ZERO was forgotten");
+			      "__GFP_ZERO, but not zeroed");
 	KUNIT_EXPECT_EQ(test, watch_count(run.watch, WATCH_BEGIN), 0);
 }
 
-/* The same through try_to_compact_pages() alone: result, and zone cleared. */
+/* try_to_compact_pages() alone: its result, and whether it clears the zone. */
 struct bare_try {
 	struct reach_request req;
 	struct capture_control capc;
@@ -491,7 +491,7 @@ static int bare_try_task(void *data)
 	return 0;
 }
 
-/* Again if a block got free meanwhile: there is nothing to compact then. */
+/* Try again if a block became free meanwhile: compaction has nothing to do then. */
 static void bare_try_fragmented(struct kunit *test, struct zone *zone, struct bare_try *bare)
 {
 	int tries;
@@ -526,12 +526,12 @@ static void capture_makes_success(struct kunit *test)
 
 	KUNIT_EXPECT_PTR_EQ(test, bare.capc.page, block->page);
 	KUNIT_EXPECT_EQ(test, bare.result, COMPACT_SUCCESS);
-	KUNIT_EXPECT_NULL_MSG(test, bare.capc.zone, "the zone must not outlive its compaction");
+	KUNIT_EXPECT_NULL_MSG(test, bare.capc.zone, "still set after the zone was compacted");
 	KUNIT_EXPECT_EQ(test, watch_count(bare.watch, WATCH_DEFER), 0);
 	scene_return_captured(test, block->zone, &bare.capc);
 }
 
-/* Moving pages may write them: who may not wait for that does not compact. */
+/* Migration may write pages back: a request without __GFP_IO does not compact. */
 static void capture_without_io(struct kunit *test)
 {
 	struct reach_request req = { .gfp = GFP_NOIO, .order = 4,
@@ -544,11 +544,11 @@ static void capture_without_io(struct kunit *test)
 }
 
 /*
- * A whole compaction. Movable pages sit in a block of ours among pages that cannot
- * move, '####mmmm####'; once they have left, these pages merge to the order that was
- * asked for, '####CCCC####', in the middle of a compaction that works for whole
- * blocks. The order is beyond those in which the task may free pages besides: slabs,
- * and with KASAN what the stack depot did not need.
+ * A whole compaction. The block has movable pages among unmovable ones,
+ * '####mmmm####'. When they are migrated, the freed pages merge to the requested
+ * order, '####CCCC####', in the middle of a compaction for whole blocks. The order is
+ * larger than that of any other page the task may free: slabs, and with KASAN the
+ * stack depot's spare pages.
  */
 #define PLANTED_ORDER	4
 #define PLANTED		BIT(PLANTED_ORDER)
@@ -597,7 +597,7 @@ struct whole_run {
 	struct scene_run run;
 };
 
-/* An interrupt may also be the one that frees the last page, and only after the end. */
+/* An interrupt may free the last page instead, even after the compaction's end. */
 static bool captured_by_then(const struct whole_run *wr, const struct scene_block *block)
 {
 	const struct watch_event *end = watch_last(wr->run.watch, WATCH_END);
@@ -606,8 +606,8 @@ static bool captured_by_then(const struct whole_run *wr, const struct scene_bloc
 }
 
 /*
- * It starts right at the pages that can move. Still an interrupt may free a
- * page first while the task compacts, and that one is captured then.
+ * Compaction starts at the planted pages. An interrupt may still free another page
+ * while the task compacts, and the task captures that one.
  */
 static bool compact_planted(struct kunit *test, struct scene_block *block, void *arg)
 {
@@ -617,7 +617,7 @@ static bool compact_planted(struct kunit *test, struct scene_block *block, void 
 	scene_plant_movable(test, block, PLANTED, PLANTED);
 	scene_set_type(block, wr->w->block_type);
 	scene_compact_fragmented(test, block->zone, block->pfn + PLANTED, &wr->run);
-	/* With superpageblocks somebody else may move the pages just before. */
+	/* With superpageblocks another task may migrate the pages just before. */
 	if (IS_ENABLED(CONFIG_SUPERPAGEBLOCK) && wr->run.watch->moved < PLANTED)
 		return false;
 	return !wr->w->captured || (in_block(wr->run.page, block) && captured_by_then(wr, block));
@@ -642,10 +642,10 @@ static void capture_end_to_end(struct kunit *test)
 	block = scene_retry(test, compact_planted, &wr);
 	KUNIT_ASSERT_NOT_NULL(test, watch_first(wr.run.watch, WATCH_TRY_TO_COMPACT));
 	KUNIT_EXPECT_EQ_MSG(test, watch_first(wr.run.watch, WATCH_TRY_TO_COMPACT)->order,
-			    pageblock_order, "compaction works for a block");
+			    pageblock_order, "compaction is for a whole block");
 	end = watch_last(wr.run.watch, WATCH_END);
 	KUNIT_ASSERT_NOT_NULL_MSG(test, end, "compaction did not run");
-	KUNIT_EXPECT_GE_MSG(test, wr.run.watch->moved, PLANTED, "the planted pages moved");
+	KUNIT_EXPECT_GE_MSG(test, wr.run.watch->moved, PLANTED, "the planted pages did not move");
 	KUNIT_EXPECT_EQ(test, end->capc.order, w->order);
 	KUNIT_EXPECT_EQ_MSG(test, in_block(end->capc.page, block), w->captured, "%s", w->name);
 	KUNIT_EXPECT_EQ_MSG(test, in_block(wr.run.page, block), w->captured, "%s", w->name);
@@ -656,11 +656,11 @@ static void capture_end_to_end(struct kunit *test)
 	}
 	read_account_locked(block->zone, &account);
 	KUNIT_EXPECT_EQ_MSG(test, account.free, account.listed,
-			    "free pages counted and free pages on the lists differ");
+			    "NR_FREE_PAGES is not the number of pages on the free lists");
 	KUNIT_EXPECT_FALSE(test, wr.run.still_published);
 }
 
-/* The zone being compacted is the one in the control block, zone by zone. */
+/* The capture control names each zone while that one is compacted. */
 static void capture_zone_by_zone(struct kunit *test)
 {
 	struct zone *zone = scene_zone();
@@ -687,7 +687,7 @@ static void capture_zone_by_zone(struct kunit *test)
 		zones++;
 		KUNIT_EXPECT_PTR_EQ(test, event->capc.zone, event->zone);
 	}
-	KUNIT_EXPECT_EQ_MSG(test, zones, 2, "both zones were looked at");
+	KUNIT_EXPECT_EQ_MSG(test, zones, 2, "zones that compaction checked");
 }
 
 static struct kunit_case capture_cases[] = {

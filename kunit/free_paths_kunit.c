@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Every way to free pages leaves the preemption count as it was: purged vmalloc areas,
- * pages another CPU allocated, whole blocks, pages freed by an interrupt, and all of
- * these while somebody else empties the per-cpu lists between two of their batches.
+ * Freeing pages leaves the preemption count as it was: purged vmalloc areas, pages that
+ * another CPU allocated, whole blocks, pages freed by an interrupt, and all of these
+ * while another task drains the per-cpu lists between two batches.
  */
 #include <kunit/test.h>
 #include <linux/completion.h>
@@ -23,9 +23,9 @@
 #include "../fragbed/allocator_kunit.h"
 
 #define LOAD_MS		150
-#define BULK		4096	/* pages; a per-cpu list is shortened in batches then */
-#define HANDED		64	/* chunks given to another CPU, or to an interrupt */
-#define AREA_PAGES	1024	/* KASAN gives back no shadow of a small area */
+#define BULK		4096	/* pages; the allocator frees so many in batches */
+#define HANDED		64	/* pages passed to another CPU, or to an interrupt */
+#define AREA_PAGES	1024	/* KASAN frees no shadow of a small area */
 #define GFP_LOAD	(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
 
 struct worker {
@@ -34,7 +34,7 @@ struct worker {
 	struct completion began;
 	struct rnd_state rnd;
 	unsigned long rounds;
-	int unbalanced;		/* the count that was left, 0 if it was right */
+	int unbalanced;		/* the preemption count after the round, 0 if right */
 	bool irqs_off;
 	struct llist_head handed;
 	struct hrtimer timer;
@@ -42,8 +42,8 @@ struct worker {
 	struct page *pages[BULK];
 };
 
-/* Chunks that wait for anybody to free them. */
-static LLIST_HEAD(given);
+/* Pages for any worker to free. */
+static LLIST_HEAD(shared);
 
 static unsigned int below(struct worker *worker, unsigned int limit)
 {
@@ -84,7 +84,7 @@ static void free_handed(struct llist_head *from)
 	}
 }
 
-/* --- What a worker does in a round ------------------------------------------- */
+/* --- One round of a worker --------------------------------------------------- */
 
 static void purge_areas(struct worker *worker)
 {
@@ -119,17 +119,17 @@ static void free_blocks(struct worker *worker)
 		__free_pages(page, order);
 }
 
-static void give(struct worker *worker)
+static void alloc_shared(struct worker *worker)
 {
-	hand_over(worker, &given);
-	/* Nobody may be there to take them. */
+	hand_over(worker, &shared);
+	/* The other workers may be slower, or may not free any. */
 	if (below(worker, 16) == 0)
-		free_handed(&given);
+		free_handed(&shared);
 }
 
-static void take(struct worker *worker)
+static void free_shared(struct worker *worker)
 {
-	free_handed(&given);
+	free_handed(&shared);
 }
 
 static void drain(struct worker *worker)
@@ -146,7 +146,7 @@ static enum hrtimer_restart free_in_timer(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-/* The timer comes in the middle of a bulk, on this CPU. */
+/* The timer fires on this CPU while the worker frees a bulk. */
 static void free_in_interrupt(struct worker *worker)
 {
 	hand_over(worker, &worker->handed);
@@ -158,7 +158,7 @@ static void free_in_interrupt(struct worker *worker)
 
 /* --- Workers ------------------------------------------------------------------- */
 
-/* A count that is wrong is told and put right, so that the machine lives on. */
+/* A wrong count is recorded for the case and corrected, so that the kernel can go on. */
 static bool balanced(struct worker *worker)
 {
 	worker->unbalanced = preempt_count();
@@ -219,7 +219,7 @@ static struct worker *start_worker(struct kunit *test, unsigned int cpu, unsigne
 	return worker;
 }
 
-/* Two for each CPU, which take turns there. */
+/* Two workers for each CPU, which alternate there. */
 static unsigned int start_workers(struct kunit *test, struct worker **workers,
 				  void (*const acts[2])(struct worker *worker))
 {
@@ -244,8 +244,8 @@ static const struct load_row loads[] = {
 	{ "areas are purged while others drain", { purge_areas, drain } },
 	{ "a bulk is freed while others drain", { free_in_bulk, drain } },
 	{ "a bulk is freed while areas are purged", { free_in_bulk, purge_areas } },
-	{ "what another CPU took is freed", { give, take } },
-	{ "what another CPU took is freed while others drain", { give, drain } },
+	{ "what another CPU took is freed", { alloc_shared, free_shared } },
+	{ "what another CPU took is freed while others drain", { alloc_shared, drain } },
 	{ "an interrupt frees", { free_in_interrupt, free_in_interrupt } },
 	{ "an interrupt frees while others drain", { free_in_interrupt, drain } },
 	{ "whole blocks are freed", { free_blocks, free_in_bulk } },
@@ -268,7 +268,7 @@ static void free_paths_balanced(struct kunit *test)
 	msleep(LOAD_MS);
 	for (i = 0; i < nr; i++)
 		stop_worker(workers[i]);
-	free_handed(&given);
+	free_handed(&shared);
 	for (i = 0; i < nr; i++) {
 		KUNIT_EXPECT_EQ_MSG(test, workers[i]->unbalanced, 0,
 				    "worker %u, round %lu", i, workers[i]->rounds);

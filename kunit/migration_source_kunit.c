@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Migration source: which pageblocks compaction may empty. The rules are those
- * of suitable_migration_source() and fast_find_migrateblock() in
- * mm/compaction.c, and of the settings compact_zone_order() gives them.
+ * Migration source: out of which pageblocks compaction may migrate pages. The rules
+ * are those of suitable_migration_source() and fast_find_migrateblock() in
+ * mm/compaction.c, and of the settings that compact_zone_order() passes to them.
  */
 #include <kunit/test.h>
 #include <linux/module.h>
@@ -31,7 +31,7 @@ struct source {
 };
 
 static const struct source sources[] = {
-	/* background compaction takes every type, in every mode */
+	/* background compaction: blocks of every migratetype, in every mode */
 	{ .name = "background, unmovable block", .block_type = UNMOV,
 	  .request_type = MOV, .mode = ASYNC, .order = 3, .background = true,
 	  .suitable = true },
@@ -56,7 +56,7 @@ static const struct source sources[] = {
 	{ .name = "background, whole zone", .block_type = UNMOV,
 	  .request_type = UNMOV, .mode = SYNC, .order = -1, .background = true,
 	  .suitable = true },
-	/* a CMA block only for requests that can use CMA pages */
+	/* direct compaction: a CMA block only if the request may allocate CMA pages */
 	{ .name = "cma block, async", .block_type = CMA, .request_type = MOV,
 	  .mode = ASYNC, .order = 3 },
 	{ .name = "cma block, light", .block_type = CMA, .request_type = MOV,
@@ -89,7 +89,7 @@ static const struct source sources[] = {
 	{ .name = "cma block, ALLOC_CMA, not movable, whole", .block_type = CMA,
 	  .request_type = UNMOV, .mode = ASYNC, .order = SCENE_PB(0),
 	  .alloc_cma = true, .suitable = true },
-	/* synchronous: any other type */
+	/* synchronous: blocks of every other migratetype */
 	{ .name = "light, unmovable for movable", .block_type = UNMOV,
 	  .request_type = MOV, .mode = LIGHT, .order = 3, .suitable = true },
 	{ .name = "light, movable for unmovable", .block_type = MOV,
@@ -103,7 +103,7 @@ static const struct source sources[] = {
 	{ .name = "sync, movable for unmovable", .block_type = MOV,
 	  .request_type = UNMOV, .mode = SYNC, .order = SCENE_PB(0),
 	  .suitable = true },
-	/* async, movable: movable blocks */
+	/* async, movable requests: movable blocks */
 	{ .name = "async, movable for movable", .block_type = MOV,
 	  .request_type = MOV, .mode = ASYNC, .order = 3, .suitable = true },
 	{ .name = "async, movable for movable, order 0", .block_type = MOV,
@@ -119,7 +119,7 @@ static const struct source sources[] = {
 	{ .name = "async, movable for movable, whole", .block_type = MOV,
 	  .request_type = MOV, .mode = ASYNC, .order = SCENE_PB(0),
 	  .suitable = true },
-	/* async, at block order and above: movable blocks for everyone */
+	/* async, pageblock_order and above: movable blocks, for all requests */
 	{ .name = "async, movable for unmovable, whole", .block_type = MOV,
 	  .request_type = UNMOV, .mode = ASYNC, .order = SCENE_PB(0),
 	  .suitable = true },
@@ -134,7 +134,7 @@ static const struct source sources[] = {
 	{ .name = "async, reclaimable for reclaimable, whole",
 	  .block_type = RECL, .request_type = RECL, .mode = ASYNC,
 	  .order = SCENE_PB(0) },
-	/* async, below block order: the request's own type */
+	/* async, below pageblock_order: blocks of the request's migratetype */
 	{ .name = "async, unmovable for unmovable", .block_type = UNMOV,
 	  .request_type = UNMOV, .mode = ASYNC, .order = 3, .suitable = true },
 	{ .name = "async, reclaimable for reclaimable", .block_type = RECL,
@@ -204,7 +204,7 @@ static struct page *compound_block(struct kunit *test, unsigned int order)
 	return page;
 }
 
-/* A block that is one compound page stays out, whoever asks: '[######]' */
+/* A block that is one compound page, '[######]', is never a source. */
 static void source_persistent_skip(struct kunit *test)
 {
 	const struct source *s = test->param_value;
@@ -220,7 +220,7 @@ static void source_persistent_skip(struct kunit *test)
 	KUNIT_EXPECT_FALSE_MSG(test, tail, "%s: tail page", s->name);
 }
 
-/* A smaller compound page at the start of a block does not keep it out. */
+/* A block that starts with a smaller compound page is a source. */
 static void source_small_compound(struct kunit *test)
 {
 	static const struct source movable = {
@@ -236,9 +236,9 @@ static void source_small_compound(struct kunit *test)
 }
 
 /*
- * fast_find_migrateblock(): one free chunk, one order below the compaction's,
- * at the head of the movable list: '##......########'. Does the scanner jump
- * to its block?
+ * fast_find_migrateblock(): one free page, one order below the compaction's, is at
+ * the head of the movable free list: '##......########'. Does the scanner jump to its
+ * block?
  */
 struct jump {
 	const char *name;
@@ -294,7 +294,7 @@ static void source_jump(struct kunit *test)
 {
 	const struct jump *j = test->param_value;
 	int order = scene_order(j->order);
-	/* Two blocks: next to a free one, the chunk would go to the list's tail. */
+	/* Two blocks: beside a free one, the page would go to the tail of the free list. */
 	int size = min(pageblock_order + 1, MAX_PAGE_ORDER);
 	struct scene_block *block = scene_block(test, size, MOV);
 	struct scene_free chunk = { .block = block, .order = order - 1,
@@ -312,7 +312,7 @@ static void source_jump(struct kunit *test)
 	unsigned long start, found;
 
 	if (block->pfn < block->zone->zone_start_pfn + 2 * pageblock_nr_pages)
-		kunit_skip(test, "the block got is the first of the zone");
+		kunit_skip(test, "the only free block is the first of the zone");
 	if (j->mid_block)
 		cc.migrate_pfn += 8;
 	start = cc.migrate_pfn;
@@ -329,10 +329,10 @@ static void source_jump(struct kunit *test)
 	else
 		KUNIT_EXPECT_EQ_MSG(test, found, start, "%s: order %d", j->name, order);
 	if (!j->jumps && !j->skip_block)
-		KUNIT_EXPECT_EQ_MSG(test, cc.fast_search_fail, 0, "%s: it searched", j->name);
+		KUNIT_EXPECT_EQ_MSG(test, cc.fast_search_fail, 0, "%s: searched", j->name);
 }
 
-/* What direct compaction tells the scanners about the request. */
+/* The settings that direct compaction passes to the scanners. */
 struct setting {
 	const char *name;
 	int request_type;
@@ -366,7 +366,7 @@ KUNIT_ARRAY_PARAM(setting, settings, setting_desc);
 static const struct watch_event *compact_from_end(struct kunit *test, struct zone *zone,
 						  struct scene_run *run)
 {
-	/* A scan from the start of the zone would count as a whole one. */
+	/* A scan from the start of the zone would set whole_zone. */
 	zone->compact_init_migrate_pfn = zone->zone_start_pfn;
 	scene_compact_fragmented(test, zone, zone_end_pfn(zone) - pageblock_nr_pages, run);
 	return watch_first(run->watch, WATCH_BEGIN);
@@ -384,7 +384,7 @@ static void source_settings(struct kunit *test)
 	int tries;
 
 	scene_save_defer_state(test, zone);
-	/* Compaction in the background may send the scanner back to the start of the zone. */
+	/* Background compaction may reset the scanner to the start of the zone. */
 	for (tries = 0; tries < 5; tries++) {
 		begin = compact_from_end(test, zone, &run);
 		if (begin && begin->cc.whole_zone == s->whole_zone)
@@ -403,8 +403,8 @@ static void source_settings(struct kunit *test)
 }
 
 /*
- * A whole compaction meets planted pages in a block of a type: '....mmmm....'.
- * Do they leave?
+ * A whole compaction scans a block with planted pages: '....mmmm....'. Are they
+ * migrated?
  */
 #define PLANTED_AT	4
 #define NR_PLANTED	4
@@ -463,8 +463,8 @@ struct emptied_run {
 };
 
 /*
- * Compaction gives up early if others are busy in the zone, and compaction or, where
- * there are superpageblocks, defragmentation in the background may have come first.
+ * Compaction stops early while other tasks contend for the zone's locks. Background
+ * compaction, or superpageblock defragmentation, may migrate the pages first.
  */
 static bool compact_planted(struct kunit *test, struct scene_block *block, void *arg)
 {
@@ -473,11 +473,11 @@ static bool compact_planted(struct kunit *test, struct scene_block *block, void 
 	scene_save_defer_state(test, block->zone);
 	scene_plant_movable(test, block, PLANTED_AT, NR_PLANTED);
 	scene_set_type(block, er->e->block_type);
-	/* Async compaction leaves a block alone that has a page it cannot move. */
+	/* Async compaction skips a block that has an unmovable page. */
 	scene_free_rest(block);
 	if (nr_still_there(block) != NR_PLANTED)
 		return false;
-	/* Not at the start of a block, from where the scanner may jump away. */
+	/* Not the start of a block: from there the scanner may jump to another block. */
 	scene_compact_fragmented(test, block->zone, block->pfn + PLANTED_AT, &er->run);
 	return nr_still_there(block) == nr_expected(er->e);
 }
@@ -492,7 +492,7 @@ static void source_end_to_end(struct kunit *test)
 	};
 	struct scene_block *block = scene_retry(test, compact_planted, &er);
 
-	KUNIT_ASSERT_NOT_NULL_MSG(test, er.run.watch, "others moved the planted pages");
+	KUNIT_ASSERT_NOT_NULL_MSG(test, er.run.watch, "other tasks migrated the planted pages");
 	KUNIT_ASSERT_NOT_NULL_MSG(test, watch_first(er.run.watch, WATCH_BEGIN),
 				  "compaction did not run");
 	KUNIT_EXPECT_EQ_MSG(test, nr_still_there(block), nr_expected(e), "%s", e->name);

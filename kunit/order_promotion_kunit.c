@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Order promotion under vm.defrag_mode: when direct compaction and direct
- * reclaim work for whole pageblocks instead of the order asked for. The rules
- * are those of __alloc_pages_direct_compact() and
- * __alloc_pages_direct_reclaim() in mm/page_alloc.c.
+ * Order promotion under vm.defrag_mode: when direct compaction and direct reclaim
+ * work for a whole pageblock instead of the requested order. The rules are those of
+ * __alloc_pages_direct_compact() and __alloc_pages_direct_reclaim() in
+ * mm/page_alloc.c.
  */
 #include <kunit/test.h>
 #include <linux/module.h>
@@ -122,12 +122,12 @@ static void promotion_compact(struct kunit *test)
 			    reach_type_name(p->request_type), run.req.order,
 			    p->nofragment ? "no" : "");
 	KUNIT_EXPECT_EQ_MSG(test, try->capc.order, run.req.order,
-			    "capture keeps the request's order");
+			    "capture is for the request's order");
 	KUNIT_EXPECT_EQ(test, try->capc.migratetype, p->request_type);
 	KUNIT_EXPECT_EQ(test, try->value, COMPACT_PRIO_SYNC_LIGHT);
 }
 
-/* The page that is had in the end is of the order that was asked for. */
+/* The allocated page has the requested order, not the promoted one. */
 static void promotion_page_order(struct kunit *test)
 {
 	const struct promotion *p = test->param_value;
@@ -165,7 +165,7 @@ static void promotion_reclaim(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, run.req.order ? compound_order(run.page) : 0, run.req.order);
 }
 
-/* Which order a success takes off the zone's record of failures. */
+/* For which order a success resets the zone's compaction deferral. */
 static void promotion_defer_reset(struct kunit *test)
 {
 	const struct promotion *p = test->param_value;
@@ -196,8 +196,8 @@ static void promotion_defer_reset(struct kunit *test)
 }
 
 /*
- * Compaction for a block is deferred in the zone. A promoted request is held
- * up by that, one that works for its own order is not.
+ * Compaction of pageblock_order is deferred in the zone: a promoted request does not
+ * compact, a request that compacts for its own order does.
  */
 static void promotion_deferred(struct kunit *test)
 {
@@ -216,14 +216,14 @@ static void promotion_deferred(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, watch_count(run.watch, WATCH_DEFERRED), deferred,
 			    "%s: %s request of order %u", p->name,
 			    reach_type_name(p->request_type), run.req.order);
-	/* Where there are superpageblocks the request may find room in tainted ones. */
+	/* With superpageblocks the request may be served from a tainted one. */
 	if (deferred && !IS_ENABLED(CONFIG_SUPERPAGEBLOCK)) {
 		KUNIT_EXPECT_EQ(test, run.result, COMPACT_DEFERRED);
 		KUNIT_EXPECT_NULL(test, run.page);
 	}
 }
 
-/* '#.......' everywhere: compaction fails, and which order is remembered? */
+/* '#.......' in every block: compaction fails. For which order is it deferred? */
 static void promotion_failure(struct kunit *test)
 {
 	static const struct promotion unmovable = {
@@ -236,7 +236,7 @@ static void promotion_failure(struct kunit *test)
 
 	require_nofragment(test);
 	scene_save_defer_state(test, zone);
-	/* A page that gets free during the scan may let it succeed after all. */
+	/* If a page becomes free during the scan, compaction may succeed. */
 	for (tries = 0; tries < 3 && !defer; tries++) {
 		zone->compact_order_failed = MAX_PAGE_ORDER + 1;
 		scene_compact_fragmented(test, zone, zone->zone_start_pfn, &run);
@@ -250,9 +250,9 @@ static void promotion_failure(struct kunit *test)
 }
 
 /*
- * alloc_pages() itself. The type has no free page of its own left and only one
- * block can be emptied, '....mmmm....'. With defrag_mode the request waits for
- * that block and gets it; without, it takes from a movable block at once.
+ * alloc_pages() itself. No page of the request's migratetype is free, and compaction
+ * can free one block only, '....mmmm....'. With defrag_mode the request waits for
+ * that block; without, it allocates from another movable block at once.
  */
 struct slow {
 	const char *name;
@@ -285,7 +285,7 @@ static bool is_from(const struct page *page, const struct scene_block *block)
 		       block->pfn >> pageblock_order;
 }
 
-/* The zone gets one block that a compaction can empty. Others may take it. */
+/* Compaction can free one block of the zone. Another task may allocate it first. */
 static bool alloc_slowly(struct kunit *test, struct scene_block *block, void *arg)
 {
 	struct scene_run *run = arg;
@@ -314,7 +314,7 @@ static void promotion_end_to_end(struct kunit *test)
 
 	require_nofragment(test);
 	if (IS_ENABLED(CONFIG_SUPERPAGEBLOCK))
-		kunit_skip(test, "served by steering; needs CONFIG_SUPERPAGEBLOCK=n");
+		kunit_skip(test, "superpageblock steering serves the request; needs CONFIG_SUPERPAGEBLOCK=n");
 	block = scene_retry(test, alloc_slowly, &run);
 	try = watch_first(run.watch, WATCH_TRY_TO_COMPACT);
 	reclaim = watch_first(run.watch, WATCH_RECLAIM);
@@ -329,12 +329,12 @@ static void promotion_end_to_end(struct kunit *test)
 	if (reclaim)
 		KUNIT_EXPECT_EQ(test, reclaim->order, pageblock_order);
 	KUNIT_EXPECT_TRUE_MSG(test, is_from(run.page, block),
-			      "%s: not from the block made for it", s->name);
+			      "%s: not from the block that compaction freed", s->name);
 	KUNIT_EXPECT_EQ_MSG(test, reach_pageblock_type(block->page), s->request_type,
 			    "%s: the block was not converted", s->name);
 }
 
-/* Compaction counts as fs reclaim, when the request may enter filesystems. */
+/* Lockdep treats compaction as fs reclaim if the request has __GFP_FS. */
 struct annotation {
 	const char *name;
 	gfp_t gfp;

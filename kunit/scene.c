@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
+/* Scenes of pageblocks: their pages, their zone's counters, and its tunables. */
 #include <kunit/static_stub.h>
 #include <kunit/test.h>
 #include <kunit/visibility.h>
 #include <linux/memory_hotplug.h>
 #include <linux/module.h>
-#include <linux/shmem_fs.h>
 #include <linux/slab.h>
 
 #include "scene.h"
@@ -12,13 +12,11 @@
 #include "../superpageblock/superpageblock.h"
 #endif
 
-/* Takes what is free now and nothing else: no reclaim, no compaction. */
-#define SCENE_GFP_TAKE	(__GFP_MOVABLE | __GFP_NOWARN | __GFP_NORETRY | \
-			 __GFP_NOMEMALLOC)
-
 /**
- * scene_order() - order of a table row in this configuration
+ * scene_order() - resolve the order of a table row in this configuration
  * @spec: an order, SCENE_PB(delta) or SCENE_MAX
+ *
+ * Return: the order.
  */
 int scene_order(int spec)
 {
@@ -31,10 +29,10 @@ int scene_order(int spec)
 EXPORT_SYMBOL_IF_KUNIT(scene_order);
 
 /**
- * scene_zone() - the zone scenes are in
+ * scene_zone() - find the zone in which scenes are set up
  *
- * Return: of the first node with memory, the highest zone that has some and
- * serves the kernel.
+ * Return: on the first node with memory, the highest populated zone that serves
+ * GFP_KERNEL.
  */
 struct zone *scene_zone(void)
 {
@@ -47,7 +45,7 @@ struct zone *scene_zone(void)
 }
 EXPORT_SYMBOL_IF_KUNIT(scene_zone);
 
-static void label_block(struct scene_block *block, int migratetype)
+static void set_block_type(struct scene_block *block, int migratetype)
 {
 	unsigned long i;
 
@@ -66,7 +64,7 @@ static void isolate_block(struct scene_block *block, bool isolate)
 }
 
 /**
- * scene_free_rest() - free what we still own of blocks: '#mm#' -> '.mm.'
+ * scene_free_rest() - free the pages of blocks that the case owns: '#mm#' -> '.mm.'
  * @block: the blocks
  */
 void scene_free_rest(struct scene_block *block)
@@ -86,18 +84,20 @@ static void release_block(void *data)
 
 	if (block->isolated)
 		isolate_block(block, false);
-	label_block(block, block->home_type);
+	set_block_type(block, block->home_type);
 	scene_free_rest(block);
 	kfree(block);
 }
 
 /**
- * scene_block() - own whole pageblocks of a type
- * @test: case; skipped if there is no such block
+ * scene_block() - allocate whole pageblocks and set their migratetype
+ * @test: case; skipped if no such block is free
  * @order: size, at least pageblock_order
- * @migratetype: label the blocks get, not MIGRATE_ISOLATE
+ * @migratetype: migratetype to set, not MIGRATE_ISOLATE
  *
- * The blocks are wholly in use, by us: '########'.
+ * The case owns all pages of the blocks, '########', until it ends.
+ *
+ * Return: the blocks.
  */
 struct scene_block *scene_block(struct kunit *test, unsigned int order,
 				int migratetype)
@@ -118,17 +118,17 @@ struct scene_block *scene_block(struct kunit *test, unsigned int order,
 	block->zone = page_zone(block->page);
 	block->home_type = reach_pageblock_type(block->page);
 	bitmap_fill(block->owned, 1UL << order);
-	label_block(block, migratetype);
+	set_block_type(block, migratetype);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, release_block, block));
 	return block;
 }
 EXPORT_SYMBOL_IF_KUNIT(scene_block);
 
-/* With KASAN whoever allocates gives others' slabs back, in the middle of a scene, too. */
+/* With KASAN any allocation may free quarantined slabs, in the middle of a scene, too. */
 #define SCENE_TRIES	(IS_ENABLED(CONFIG_KASAN) ? 24 : 8)
 #define END_BLOCKS	64
 
-/* Compaction moves pages towards the end of the zone, so there has to be some of it. */
+/* Compaction moves pages towards the end of the zone: leave room behind the block. */
 static struct scene_block *block_before_end(struct kunit *test)
 {
 	struct scene_block *block;
@@ -143,13 +143,13 @@ static struct scene_block *block_before_end(struct kunit *test)
 }
 
 /**
- * scene_retry() - play a scene until nobody disturbs it
- * @test: case; skipped if there are too few free blocks
- * @play: plays it in a movable block; false if it was disturbed
+ * scene_retry() - play a scene until no other task disturbs it
+ * @test: case; skipped if too few blocks are free
+ * @play: plays the scene in a movable block; returns false if it was disturbed
  * @arg: passed to @play
  *
- * All blocks are taken first: a scene may leave none free for the next try. Who
- * disturbed it gets more and more time to come to an end.
+ * All blocks are allocated first: a scene may leave none free for the next try.
+ * The wait between two tries grows, so that the task that disturbs can finish.
  *
  * Return: the block of the last try.
  */
@@ -175,13 +175,13 @@ struct scene_block *scene_retry(struct kunit *test,
 EXPORT_SYMBOL_IF_KUNIT(scene_retry);
 
 /**
- * scene_set_type() - relabel blocks
+ * scene_set_type() - change the migratetype of blocks
  * @block: the blocks, not isolated
- * @migratetype: new label
+ * @migratetype: new migratetype
  */
 void scene_set_type(struct scene_block *block, int migratetype)
 {
-	label_block(block, migratetype);
+	set_block_type(block, migratetype);
 }
 EXPORT_SYMBOL_IF_KUNIT(scene_set_type);
 
@@ -200,9 +200,9 @@ EXPORT_SYMBOL_IF_KUNIT(scene_isolate);
 /**
  * scene_read_account() - read the zone's free page counters
  * @zone: the zone
- * @account: where they go
+ * @account: filled in
  *
- * Context: zone->lock held, so that they belong together.
+ * Context: zone->lock held, so that the counters are consistent.
  */
 void scene_read_account(struct zone *zone, struct scene_account *account)
 {
@@ -220,8 +220,8 @@ void scene_read_account(struct zone *zone, struct scene_account *account)
 EXPORT_SYMBOL_IF_KUNIT(scene_read_account);
 
 /**
- * scene_in_user_task() - run a function in a task that may capture
- * @test: case; fails if there is no such task
+ * scene_in_user_task() - run a function in a task that may capture pages
+ * @test: case; fails if the task cannot be created
  * @fn: the function, which must not use KUNIT_ASSERT
  * @arg: its argument
  */
@@ -243,7 +243,7 @@ static void free_in_zone(struct scene_free *f)
 	scene_read_account(zone, &f->after);
 }
 
-/* In one go, or someone else takes the first page before the second comes. */
+/* Under one lock, or another task may allocate the first page before the second is freed. */
 static void free_prior_and_this(struct scene_free *f)
 {
 	guard(spinlock_irqsave)(&f->block->zone->lock);
@@ -282,9 +282,9 @@ static void prepare_free(struct kunit *test, struct scene_free *f)
 }
 
 /**
- * scene_free() - free a chunk of a block through __free_one_page()
+ * scene_free() - free part of a block through __free_one_page()
  * @test: case
- * @f: what to free, and what came of it
+ * @f: what to free; the result is filled in
  */
 void scene_free(struct kunit *test, struct scene_free *f)
 {
@@ -299,10 +299,10 @@ void scene_free(struct kunit *test, struct scene_free *f)
 EXPORT_SYMBOL_IF_KUNIT(scene_free);
 
 /**
- * scene_return_captured() - give a captured page back to its zone
+ * scene_return_captured() - free a captured page
  * @test: case
  * @zone: zone of the page
- * @capc: holds the page, or none; holds none afterwards
+ * @capc: capture control with or without a page; has none afterwards
  */
 void scene_return_captured(struct kunit *test, struct zone *zone,
 			   struct capture_control *capc)
@@ -334,7 +334,7 @@ static void restore_defer_state(void *data)
 }
 
 /**
- * scene_save_defer_state() - forget deferred compaction until the case ends
+ * scene_save_defer_state() - reset compaction deferral until the case ends
  * @test: case
  * @zone: the zone
  */
@@ -358,21 +358,21 @@ void scene_save_defer_state(struct kunit *test, struct zone *zone)
 EXPORT_SYMBOL_IF_KUNIT(scene_save_defer_state);
 
 #ifdef CONFIG_SUPERPAGEBLOCK
-static void no_kick(struct spb_zone *spbs)
+static void no_wakeup(struct spb_zone *spbs)
 {
 }
 #endif
 
 /**
- * scene_without_defrag() - what the case does has no superpageblock defragmented
- * @test: case
+ * scene_without_defrag() - keep superpageblock defragmentation from starting
+ * @test: case; defragmentation may start again when it ends
  *
- * Else the work item may have moved what a scene planted before the scene is played.
+ * Otherwise its work item may move planted pages before the scene is played.
  */
 void scene_without_defrag(struct kunit *test)
 {
 #ifdef CONFIG_SUPERPAGEBLOCK
-	kunit_activate_static_stub(test, spb_kick, no_kick);
+	kunit_activate_static_stub(test, spb_kick, no_wakeup);
 #endif
 }
 EXPORT_SYMBOL_IF_KUNIT(scene_without_defrag);
@@ -393,7 +393,7 @@ static void restore_int(void *data)
  * scene_set_int() - set a tunable until the case ends
  * @test: case
  * @where: the tunable
- * @value: its value for now
+ * @value: its value until then
  */
 void scene_set_int(struct kunit *test, int *where, int value)
 {
@@ -408,12 +408,12 @@ void scene_set_int(struct kunit *test, int *where, int value)
 EXPORT_SYMBOL_IF_KUNIT(scene_set_int);
 
 /**
- * scene_place_scanner() - say where compaction of a zone starts next
+ * scene_place_scanner() - set where the next compaction of a zone starts
  * @zone: the zone
  * @pfn: where the migration scanner starts; the free scanner starts at the end
  *
- * Where earlier cases left the scanners, they might not meet our block, and
- * the skip hints they left would keep both scanners out of most blocks.
+ * Earlier cases may have left the scanners where they do not reach the block, and
+ * skip hints that keep both scanners out of most blocks.
  */
 void scene_place_scanner(struct zone *zone, unsigned long pfn)
 {
@@ -422,7 +422,7 @@ void scene_place_scanner(struct zone *zone, unsigned long pfn)
 	zone->compact_cached_migrate_pfn[0] = pfn;
 	zone->compact_cached_migrate_pfn[1] = pfn;
 	zone->compact_cached_free_pfn = pageblock_start_pfn(zone_end_pfn(zone) - 1);
-	/* The zone may begin inside a block, and so with no page of that before. */
+	/* A zone may begin in the middle of a block. */
 	for (pfn = zone->zone_start_pfn; pfn < zone_end_pfn(zone); pfn = pageblock_end_pfn(pfn)) {
 		page = pfn_to_online_page(pfn);
 		if (page && page_zone(page) == zone)
@@ -431,382 +431,11 @@ void scene_place_scanner(struct zone *zone, unsigned long pfn)
 }
 EXPORT_SYMBOL_IF_KUNIT(scene_place_scanner);
 
-static int compact_watched(void *data)
-{
-	struct scene_run *run = data;
-	int err;
-
-	err = watch_start(run->watch);
-	if (err)
-		return err;
-	run->page = reach_direct_compact(&run->req, &run->result);
-	run->still_published = current->capture_control;
-	run->still_annotated = reach_fs_reclaim_held();
-	watch_stop();
-	return 0;
-}
-
-static int reclaim_watched(void *data)
-{
-	struct scene_run *run = data;
-	int err;
-
-	err = watch_start(run->watch);
-	if (err)
-		return err;
-	run->page = reach_direct_reclaim(&run->req, &run->progress);
-	run->still_annotated = reach_fs_reclaim_held();
-	watch_stop();
-	return 0;
-}
-
-/* Copied out of the run, which may live on the stack of the case. */
-struct run_leftovers {
-	struct page *page;
-	unsigned int order;
-	struct watch *watch;
-};
-
-static void release_run(void *data)
-{
-	struct run_leftovers *left = data;
-
-	if (left->page)
-		__free_pages(left->page, left->order);
-	kvfree(left->watch);
-}
-
-static void run_in_user_task(struct kunit *test, struct scene_run *run,
-			     int (*fn)(void *data))
-{
-	struct run_leftovers *left = kunit_kzalloc(test, sizeof(*left), GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(test, left);
-	left->watch = kvzalloc_obj(*left->watch);
-	KUNIT_ASSERT_NOT_NULL(test, left->watch);
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, release_run, left));
-	run->watch = left->watch;
-	run->watch->hook = run->hook;
-	run->watch->hook_data = run->hook_data;
-	run->page = NULL;
-	scene_in_user_task(test, fn, run);
-	left->page = run->page;
-	left->order = run->req.order;
-	KUNIT_ASSERT_EQ_MSG(test, 0, run->watch->dropped, "watch is too small");
-}
-
 /**
- * scene_direct_compact() - run __alloc_pages_direct_compact() in a user task
- * @test: case
- * @run: the request, and what came of it
- */
-void scene_direct_compact(struct kunit *test, struct scene_run *run)
-{
-	run_in_user_task(test, run, compact_watched);
-}
-EXPORT_SYMBOL_IF_KUNIT(scene_direct_compact);
-
-/**
- * scene_direct_reclaim() - run __alloc_pages_direct_reclaim() in a user task
- * @test: case
- * @run: the request, and what came of it
- */
-void scene_direct_reclaim(struct kunit *test, struct scene_run *run)
-{
-	run_in_user_task(test, run, reclaim_watched);
-}
-EXPORT_SYMBOL_IF_KUNIT(scene_direct_reclaim);
-
-struct held_pages {
-	struct list_head list;
-	unsigned int order;
-};
-
-static void release_held(void *data)
-{
-	struct held_pages *held = data;
-	struct page *page, *next;
-
-	list_for_each_entry_safe(page, next, &held->list, lru) {
-		list_del(&page->lru);
-		__free_pages(page, held->order);
-	}
-	reach_drain_free_pages();
-}
-
-static struct held_pages *hold_pages(struct kunit *test, unsigned int order)
-{
-	struct held_pages *held = kunit_kzalloc(test, sizeof(*held), GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(test, held);
-	INIT_LIST_HEAD(&held->list);
-	held->order = order;
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, release_held, held));
-	return held;
-}
-
-/*
- * Take all free pages that the request's type has for itself. With defrag_mode,
- * and without the reclaim bits, a request falls back to nothing.
- */
-static bool take_pages_of_type(struct scene_run *run)
-{
-	gfp_t gfp = run->req.gfp & (__GFP_MOVABLE | __GFP_RECLAIMABLE);
-	struct page *page;
-	bool any = false;
-
-	while ((page = alloc_pages_node(run->req.nid,
-					gfp | __GFP_NOWARN | __GFP_THISNODE,
-					run->req.order))) {
-		list_add(&page->lru, &run->held->list);
-		any = true;
-		cond_resched();
-	}
-	return any;
-}
-
-/* Other CPUs have lists of free pages of their own. */
-static void exhaust_type(struct scene_run *run)
-{
-	int tries = 10;
-
-	while (take_pages_of_type(run) && --tries)
-		reach_drain_free_pages();
-}
-
-static bool served_by_others(const struct scene_run *run)
-{
-	return run->defrag_mode && run->page &&
-	       !watch_first(run->watch, WATCH_TRY_TO_COMPACT);
-}
-
-/* Others give pages back, and direct reclaim, which comes first, finds some. */
-static void alloc_past_others(struct scene_run *run)
-{
-	int left = 1024;
-
-	run->page = alloc_pages_node(run->req.nid, run->req.gfp, run->req.order);
-	while (served_by_others(run) && --left) {
-		list_add(&run->page->lru, &run->held->list);
-		run->watch->nr = 0;
-		run->page = alloc_pages_node(run->req.nid, run->req.gfp, run->req.order);
-	}
-}
-
-static int alloc_exhausted_watched(void *data)
-{
-	struct scene_run *run = data;
-	int err;
-
-	set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
-	exhaust_type(run);
-	err = watch_start(run->watch);
-	if (err)
-		return err;
-	WRITE_ONCE(*reach_defrag_mode(), run->defrag_mode);
-	alloc_past_others(run);
-	watch_stop();
-	return 0;
-}
-
-/**
- * scene_alloc_exhausted() - alloc_pages() in a user task, of a type used up
- * @test: case
- * @run: the request, of which @gfp, @nid and @order count, and the page
- *
- * All free pages that the type has for itself are taken first, so that the
- * request has to fall back or to make a block. The task does both, since
- * others need pages of that type as well.
- */
-void scene_alloc_exhausted(struct kunit *test, struct scene_run *run)
-{
-	run->held = hold_pages(test, run->req.order);
-	scene_set_int(test, reach_defrag_mode(), 1);
-	run_in_user_task(test, run, alloc_exhausted_watched);
-}
-EXPORT_SYMBOL_IF_KUNIT(scene_alloc_exhausted);
-
-/**
- * scene_end_exhaustion() - give back what scene_alloc_exhausted() took first
- * @test: case
- * @run: the request; nothing is done if it was not run yet
- *
- * To be called before the scene is played again. When the case ends it is done
- * anyway.
- */
-void scene_end_exhaustion(struct kunit *test, struct scene_run *run)
-{
-	if (run->held)
-		kunit_release_action(test, release_held, run->held);
-	run->held = NULL;
-}
-EXPORT_SYMBOL_IF_KUNIT(scene_end_exhaustion);
-
-/* Part of a larger page that was not split: only its head has a reference. */
-static void free_tail_chunk(struct page *page, unsigned int order)
-{
-	set_page_refcounted(page);
-	__free_pages(page, order);
-}
-
-/* One page of each free block stays ours: '........' -> '#.......'. */
-static unsigned long pin_free_blocks(struct zone *zone, struct list_head *pins)
-{
-	gfp_t gfp = SCENE_GFP_TAKE | __GFP_THISNODE;
-	unsigned long nr = 0;
-	unsigned int order;
-	struct page *page;
-
-	if (zone_idx(zone) == ZONE_MOVABLE)
-		gfp |= __GFP_HIGHMEM;
-	while ((page = alloc_pages_node(zone_to_nid(zone), gfp,
-					pageblock_order))) {
-		list_add(&page->lru, pins);
-		for (order = 0; order < pageblock_order; order++)
-			free_tail_chunk(page + (1UL << order), order);
-		nr++;
-		cond_resched();
-	}
-	return nr;
-}
-
-/**
- * scene_fragment_zone() - leave no free block in a zone
- * @test: case; skipped if free blocks remain
- * @zone: the zone; lower zones have to be done before
- *
- * Until the case ends no free page of pageblock_order or above exists, while
- * nearly all memory is free.
- */
-void scene_fragment_zone(struct kunit *test, struct zone *zone)
-{
-	struct held_pages *pins = hold_pages(test, 0);
-	unsigned int order;
-
-	reach_drain_free_pages();
-	while (pin_free_blocks(zone, &pins->list))
-		reach_drain_free_pages();
-	for (order = pageblock_order; order < NR_PAGE_ORDERS; order++)
-		if (zone->free_area[order].nr_free)
-			kunit_skip(test, "a free page of order %u cannot be split",
-				   order);
-}
-EXPORT_SYMBOL_IF_KUNIT(scene_fragment_zone);
-
-/**
- * scene_compact_fragmented() - scene_direct_compact() in a fragmented zone
- * @test: case; skipped if the zone cannot be kept fragmented
- * @zone: the zone to fragment
- * @pfn: where the migration scanner starts, see scene_place_scanner()
- * @run: the request, and what came of it
- *
- * A block that gets free just before the request would serve it without any
- * compaction, so it is tried again then.
- */
-void scene_compact_fragmented(struct kunit *test, struct zone *zone,
-			      unsigned long pfn, struct scene_run *run)
-{
-	int tries;
-
-	for (tries = 0; tries < 3; tries++) {
-		scene_fragment_zone(test, zone);
-		scene_place_scanner(zone, pfn);
-		scene_direct_compact(test, run);
-		if (watch_first(run->watch, WATCH_SUITABLE))
-			return;
-	}
-	kunit_skip(test, "free blocks keep appearing");
-}
-EXPORT_SYMBOL_IF_KUNIT(scene_compact_fragmented);
-
-struct planted {
-	struct scene_block *block;
-	struct file *file;
-	unsigned long offset;
-	unsigned int nr;
-	unsigned int done;
-};
-
-static void uproot(void *data)
-{
-	struct planted *planted = data;
-
-	fput(planted->file);
-	flush_delayed_fput();
-}
-
-/* The page freed last is the next one handed out on this CPU: '#' -> 'm'. */
-static bool plant_one(struct planted *p, unsigned long pfn)
-{
-	struct page *page;
-
-	migrate_disable();
-	__free_page(pfn_to_page(pfn));
-	page = shmem_read_mapping_page_gfp(p->file->f_mapping, p->done,
-					   GFP_KERNEL | __GFP_MOVABLE);
-	migrate_enable();
-	if (IS_ERR(page))
-		return false;
-	put_page(page);
-	return page_to_pfn(page) == pfn;
-}
-
-static void plant_all(struct planted *p)
-{
-	unsigned long offset;
-
-	for (p->done = 0; p->done < p->nr; p->done++) {
-		offset = p->offset + p->done;
-		clear_bit(offset, p->block->owned);
-		if (!plant_one(p, p->block->pfn + offset))
-			return;
-	}
-}
-
-/* A CPU of another node would take the pages from that one. */
-static void plant_on_own_node(struct planted *p)
-{
-	int nid = zone_to_nid(p->block->zone);
-
-	set_cpus_allowed_ptr(current, cpumask_of_node(nid));
-	plant_all(p);
-	set_cpus_allowed_ptr(current, cpu_possible_mask);
-}
-
-/**
- * scene_plant_movable() - put movable pages into a block: '####' -> '#mm#'
- * @test: case; skipped if something else took the place
- * @block: the block, labelled MIGRATE_MOVABLE
- * @offset: first page, which must be ours
- * @nr: pages
- *
- * They are page cache of a shmem file, and really can migrate.
- */
-void scene_plant_movable(struct kunit *test, struct scene_block *block,
-			 unsigned long offset, unsigned int nr)
-{
-	struct planted *p = kunit_kzalloc(test, sizeof(*p), GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(test, p);
-	p->block = block;
-	p->offset = offset;
-	p->nr = nr;
-	p->file = shmem_file_setup("fragbed", nr << PAGE_SHIFT,
-				   mk_vma_flags(VMA_NORESERVE_BIT));
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, p->file);
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, uproot, p));
-	reach_drain_free_pages();
-	plant_on_own_node(p);
-	if (p->done < nr)
-		kunit_skip(test, "page %u of %u was taken by someone else",
-			   p->done, nr);
-	reach_drain_lru_pages();
-}
-EXPORT_SYMBOL_IF_KUNIT(scene_plant_movable);
-
-/**
- * scene_suite_init() - to be called when a suite starts
+ * scene_suite_init() - suite_init of suites that use scenes
  * @suite: the suite
+ *
+ * Return: 0, or a negative errno.
  */
 int scene_suite_init(struct kunit_suite *suite)
 {
@@ -815,7 +444,7 @@ int scene_suite_init(struct kunit_suite *suite)
 EXPORT_SYMBOL_IF_KUNIT(scene_suite_init);
 
 /**
- * scene_suite_exit() - to be called when a suite ends
+ * scene_suite_exit() - suite_exit of suites that use scenes
  * @suite: the suite
  */
 void scene_suite_exit(struct kunit_suite *suite)

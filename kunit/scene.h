@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Scenes: real pages of a running zone, brought into the state a rule is
- * about, and given back when the case ends.
+ * Scenes: real pages of a running zone, brought into the state that a rule needs,
+ * and freed when the case ends.
  *
- * Maps in the suites are in one alphabet, a letter a page or a block:
- * '.' free, '#' ours, 'm' movable and in use, 'C' captured.
+ * Maps in the suites use one alphabet, one letter per page or block: '.' free,
+ * '#' owned by the case, 'm' movable and in use, 'C' captured.
  */
 #ifndef _MM_TESTS_SCENE_H
 #define _MM_TESTS_SCENE_H
@@ -14,7 +14,7 @@
 #include "../fragbed/allocator_kunit.h"
 #include "../fragbed/watch.h"
 
-/* Orders of a table row that depend on the configuration. */
+/* Orders in table rows that depend on the configuration. */
 #define SCENE_PB(delta)		(100 + (delta))	/* pageblock_order + delta */
 #define SCENE_MAX		200		/* MAX_PAGE_ORDER */
 
@@ -29,9 +29,9 @@ int scene_order(int spec);
  * @pfn: its pfn
  * @order: size, at least pageblock_order
  * @zone: their zone
- * @isolated: they are isolated at the moment
- * @home_type: label they get back when the case ends
- * @owned: which pages are still ours, one reference each
+ * @isolated: they are isolated now
+ * @home_type: migratetype to restore when the case ends
+ * @owned: which pages the case still owns, with one reference each
  */
 struct scene_block {
 	struct page *page;
@@ -55,12 +55,12 @@ void scene_free_rest(struct scene_block *block);
 void scene_isolate(struct kunit *test, struct scene_block *block);
 
 /**
- * struct scene_account - the zone's idea of its free memory
+ * struct scene_account - a zone's counters of its free memory
  * @free: NR_FREE_PAGES
  * @cma: NR_FREE_CMA_PAGES
  * @blocks: NR_FREE_PAGES_BLOCKS
  * @highatomic: nr_free_highatomic
- * @listed: pages on the free lists, counted from free_area
+ * @listed: pages on the free lists, the sum over free_area
  */
 struct scene_account {
 	long free;
@@ -74,13 +74,13 @@ void scene_read_account(struct zone *zone, struct scene_account *account);
 
 /**
  * struct scene_free - one page freed through __free_one_page()
- * @block: where it comes from
- * @offset: pages from the start of @block
- * @order: order it is freed as
- * @capc: capture control in force, NULL for none
- * @by_kthread: freed by a kernel thread, not by a user task
- * @prior: freed first, under the same lock, or NULL; its @capc counts, the
- *	rest of how it is freed is that of this one
+ * @block: the block it is part of
+ * @offset: its offset in @block, in pages
+ * @order: the order to free
+ * @capc: the task's capture control, NULL for none
+ * @by_kthread: a kernel thread frees it, not a user task
+ * @prior: another one to free first, under the same lock, or NULL; its @capc
+ *	counts, its @by_kthread does not
  * @before: accounting before; filled in
  * @after: accounting after; filled in
  * @extfrag: mm_page_alloc_extfrag events; filled in
@@ -107,15 +107,15 @@ void scene_return_captured(struct kunit *test, struct zone *zone,
  * struct scene_run - a direct compaction or reclaim by a user task
  * @req: the request
  * @hook: called at each watched event, see struct watch
- * @hook_data: for the use of @hook
+ * @hook_data: private data of @hook
  * @defrag_mode: value of vm.defrag_mode, for scene_alloc_exhausted()
- * @page: what it got, freed when the case ends; filled in
+ * @page: the page allocated, freed when the case ends; filled in
  * @result: enum compact_result; filled in
  * @progress: pages reclaimed; filled in
- * @held: for the use of scene_alloc_exhausted()
- * @still_published: current->capture_control was set afterwards; filled in
+ * @held: private to scene_alloc_exhausted()
+ * @still_published: current->capture_control was still set afterwards; filled in
  * @still_annotated: lockdep still saw fs reclaim afterwards; filled in
- * @watch: what happened; filled in
+ * @watch: the events of the run; filled in
  */
 struct scene_run {
 	struct reach_request req;
@@ -147,10 +147,9 @@ void scene_fragment_zone(struct kunit *test, struct zone *zone);
 void scene_plant_movable(struct kunit *test, struct scene_block *block,
 			 unsigned long offset, unsigned int nr);
 
-/* Nothing may run in a zone that a case did not mean: the normal one. */
 struct zone *scene_zone(void);
 
-/* Zone that a request with GFP_KERNEL prefers, and nothing else uses. */
+/* Flags of a request of a migratetype that prefers scene_zone(). */
 #define SCENE_GFP(type) (GFP_KERNEL | __GFP_THISNODE |			\
 			 ((type) == MIGRATE_MOVABLE ? __GFP_MOVABLE :	\
 			  (type) == MIGRATE_RECLAIMABLE ? __GFP_RECLAIMABLE : 0))

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * vma_policy_mof(): does a mapping's memory policy want migrate-on-fault? Real
- * mappings of the case's own mm, with policies set as a process sets them.
+ * vma_policy_mof(): does the memory policy of a mapping ask for migrate-on-fault?
+ * The mappings are real ones in the case's mm, and the policies are set as a process
+ * sets them.
  */
 #include <kunit/test.h>
 #include <linux/file.h>
@@ -16,7 +17,7 @@
 #define NR_PAGES	4
 #define SIZE		(NR_PAGES * PAGE_SIZE)
 
-/* Policies of a table row: an MPOL_* mode with flags, or none at all. */
+/* Policies in table rows: an MPOL_* mode with flags, or NONE. */
 #define NONE		(-1)
 #define DEFAULT		MPOL_DEFAULT
 #define BIND		MPOL_BIND
@@ -64,7 +65,7 @@ static struct file *new_shmem_file(struct kunit *test)
 	return file;
 }
 
-/* Maps a file from a page on, or anonymous memory if there is no file. */
+/* Maps @file from page @first on, or anonymous memory if @file is NULL. */
 static unsigned long map_pages(struct kunit *test, struct file *file, unsigned long first)
 {
 	unsigned long addr = kunit_vm_mmap(test, file, 0, SIZE - first * PAGE_SIZE,
@@ -81,7 +82,7 @@ static unsigned long map_of_kind(struct kunit *test, enum mapping kind)
 	return map_pages(test, kind == SHMEM ? new_shmem_file(test) : NULL, 0);
 }
 
-/* A get_policy() of ours. It notes how it was asked. */
+/* A get_policy() that records its calls. */
 struct stub {
 	const struct vm_operations_struct ops;
 	struct mempolicy *answer;
@@ -101,7 +102,7 @@ static struct mempolicy *stub_get_policy(struct vm_area_struct *vma, unsigned lo
 	return stub->answer;
 }
 
-/* References held on the policies in play; 0 for none. */
+/* Reference counts of the policies in use; 0 if there is none. */
 struct references {
 	int task;
 	int vma;
@@ -114,7 +115,7 @@ static int references_of(struct mempolicy *policy)
 	return policy ? atomic_read(&policy->refcnt) : 0;
 }
 
-/* The lookup itself takes a reference. */
+/* Without the reference that the lookup itself takes. */
 static int shared_references(struct vm_area_struct *vma)
 {
 	struct mempolicy *policy;
@@ -135,7 +136,7 @@ static void count_references(struct vm_area_struct *vma, struct stub *stub,
 	refs->shared = stub ? 0 : shared_references(vma);
 }
 
-/* Asks once; no reference may be gained or lost by that. */
+/* Calls vma_policy_mof() once, which must not leak or drop a reference. */
 static bool ask(struct kunit *test, unsigned long addr, struct stub *stub)
 {
 	struct references before, after;
@@ -161,7 +162,7 @@ static bool ask(struct kunit *test, unsigned long addr, struct stub *stub)
 	return mof;
 }
 
-/* Mappings without get_policy() of ours; @range is set by mbind(). */
+/* Mappings with their own get_policy(), if any; mbind() sets @range. */
 struct mof {
 	const char *name;
 	enum mapping mapping;
@@ -243,7 +244,7 @@ static void mof_of_mapping(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, ask(test, addr, NULL), m->mof, "%s", m->name);
 }
 
-/* A mapping whose get_policy() is ours, and which has a policy of its own. */
+/* A mapping with a stub for get_policy() and with a policy of its own. */
 struct stubbed {
 	const char *name;
 	bool answers;
@@ -280,7 +281,7 @@ static void mof_of_get_policy(struct kunit *test)
 {
 	const struct stubbed *s = test->param_value;
 	unsigned long addr = map_of_kind(test, ANON);
-	/* More references than anybody may drop by mistake: it is no slab object. */
+	/* So many references that a wrong put does not free it: it is on the stack. */
 	struct mempolicy policy = {
 		.refcnt = ATOMIC_INIT(8), .mode = MPOL_BIND, .flags = s->flags,
 	};
@@ -293,12 +294,12 @@ static void mof_of_get_policy(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, set_task_policy(s->task));
 	KUNIT_EXPECT_EQ_MSG(test, ask(test, addr, &stub), s->mof, "%s", s->name);
 	KUNIT_EXPECT_EQ(test, stub.asked, 1);
-	KUNIT_EXPECT_EQ_MSG(test, stub.addr, addr, "not asked at the start");
+	KUNIT_EXPECT_EQ_MSG(test, stub.addr, addr, "not called for the start of the mapping");
 }
 
 /*
- * The shared policy is on the last pages of a file only. One mapping starts
- * before them, one with them.
+ * Only the last pages of a file have a shared policy. One mapping starts before
+ * them, one at the first of them.
  */
 static void mof_at_start(struct kunit *test)
 {
@@ -314,7 +315,7 @@ static void mof_at_start(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, ask(test, tail, NULL));
 }
 
-/* Until the nodes' policies are set up a task without policy has the static one. */
+/* Before the nodes' policies are initialised, a task without policy has the default one. */
 static void mof_before_init(struct kunit *test)
 {
 	unsigned long addr = map_of_kind(test, ANON);
@@ -332,7 +333,7 @@ static void mof_before_init(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, mof);
 }
 
-/* Who may ask for migrate-on-fault. */
+/* Modes that accept MPOL_F_NUMA_BALANCING. */
 struct refused {
 	const char *name;
 	int mode;
@@ -378,7 +379,7 @@ static void mof_refused(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vma->vm_policy->flags & MPOL_F_MOF);
 }
 
-/* The other half of the decision to scan a mapping. */
+/* vma_migratable(), the other condition to scan a mapping. */
 struct migratable {
 	const char *name;
 	enum mapping mapping;

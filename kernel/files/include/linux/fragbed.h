@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the fragbed test module may ask of the page allocator.
- *
- * This is the whole contract between the core and the module: nothing here
- * hands out allocator state, every function does one complete thing.
+ * The interface between the page allocator and the fragbed test module, all of it.
+ * No function exposes allocator state.
  */
 #ifndef _LINUX_FRAGBED_H
 #define _LINUX_FRAGBED_H
@@ -13,9 +11,9 @@
 struct page;
 struct zone;
 
-/* How a test asks __alloc_pages_direct_compact() to run. */
+/* Whether __alloc_pages_direct_compact() runs with ALLOC_NOFRAGMENT. */
 enum fragbed_nofragment {
-	FRAGBED_NOFRAGMENT_DEFAULT,	/* as vm.defrag_mode says */
+	FRAGBED_NOFRAGMENT_DEFAULT,	/* depends on vm.defrag_mode */
 	FRAGBED_NOFRAGMENT_OFF,
 	FRAGBED_NOFRAGMENT_ON,
 };
@@ -40,17 +38,17 @@ struct fragbed_compact_request {
  * struct fragbed_compact_report - what one direct compaction did
  * @result: the enum compact_result the allocator returned
  * @entered: try_to_compact_pages() was reached
- * @compact_order: order compaction worked for; meaningless unless @entered
+ * @compact_order: order for which compaction ran; meaningless unless @entered
  * @got_page: the request was served
  * @captured: it was served by capture, not from a free list
- * @deferred: zones left out because compaction is deferred there
- * @zones: zones in which the scanners really ran
+ * @deferred: zones skipped because compaction is deferred there
+ * @zones: zones in which the scanners ran
  * @isolated: pages isolated for migration
  * @moved: pages migrated
- * @migrate_scanned: pages looked at by the migration scanner
- * @ns: time spent, in nanoseconds
+ * @migrate_scanned: pages scanned by the migration scanner
+ * @ns: duration in nanoseconds
  *
- * All figures belong to the calling task alone.
+ * All counts are of the calling task only.
  */
 struct fragbed_compact_report {
 	int result;
@@ -66,22 +64,22 @@ struct fragbed_compact_report {
 	u64 ns;
 };
 
-/* Whose policy it was. */
+/* The owner of the policy that decides. */
 enum fragbed_policy_owner {
-	FRAGBED_POLICY_OF_RANGE,	/* what get_policy() has for the range */
+	FRAGBED_POLICY_OF_RANGE,	/* what get_policy() returns for the range */
 	FRAGBED_POLICY_OF_MAPPING,	/* vm_policy */
 	FRAGBED_POLICY_OF_TASK,
 	FRAGBED_POLICY_OF_SYSTEM,
 };
 
 /**
- * struct fragbed_mof_report - does a mapping want migrate-on-fault?
- * @start: of the mapping
- * @end: of the mapping
- * @owner: whose policy decided
- * @policy: that policy, as numa_maps spells it
- * @mof: the answer of vma_policy_mof()
- * @migratable: that of vma_migratable(), the other half of the decision
+ * struct fragbed_mof_report - migrate-on-fault of a mapping
+ * @start: start of the mapping
+ * @end: end of the mapping
+ * @owner: owner of the policy that decides
+ * @policy: that policy, as in /proc/PID/numa_maps
+ * @mof: result of vma_policy_mof()
+ * @migratable: result of vma_migratable(), the other condition
  */
 struct fragbed_mof_report {
 	unsigned long start;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The allocator's static functions under names that can be called from a
- * suite. Each one is the real function: the definitions stand at the end of
- * the files they reach into (*_kunit.h).
+ * Functions through which a suite calls static functions of the allocator. Each of
+ * them is in the file of the function it calls: that file includes *_kunit.h at its
+ * end.
  */
 #ifndef _MM_FRAGBED_ALLOCATOR_KUNIT_H
 #define _MM_FRAGBED_ALLOCATOR_KUNIT_H
@@ -16,13 +16,13 @@
 
 /**
  * struct reach_request - an allocation request as the slow path sees it
- * @gfp: the caller's flags; they decide the type and the zones
+ * @gfp: the caller's flags; they determine the migratetype and the zones
  * @order: order of the request
  * @nid: preferred node
- * @nodes: nodes allowed, NULL for all
+ * @nodes: allowed nodes, NULL for all
  * @set_flags: ALLOC_* bits to add to those that @gfp implies
- * @clear_flags: ALLOC_* bits to take away after that
- * @prio: how hard compaction tries
+ * @clear_flags: ALLOC_* bits to clear after that
+ * @prio: compaction priority
  */
 struct reach_request {
 	gfp_t gfp;

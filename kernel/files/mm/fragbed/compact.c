@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Direct compaction on request, and what it did: for the fragbed module. */
+/* For the fragbed module: run direct compaction and report what it did. */
 #include <linux/fragbed.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
@@ -34,7 +34,7 @@ static int check_request(const struct fragbed_compact_request *req)
 		return -ENXIO;
 	if (current->flags & PF_KTHREAD)
 		return -EOPNOTSUPP;
-	/* Without the flag's bit there is nothing to switch on. */
+	/* In this configuration the flag is 0. */
 	if (req->nofragment == FRAGBED_NOFRAGMENT_ON && !ALLOC_NOFRAGMENT)
 		return -EOPNOTSUPP;
 	return 0;
@@ -58,18 +58,17 @@ static void fill_report(struct fragbed_compact_report *report,
 
 /**
  * fragbed_direct_compact() - run __alloc_pages_direct_compact() once
- * @req: what to ask for
- * @report: what it did
+ * @req: the request
+ * @report: filled in with what compaction did
  *
- * A page that was had is freed again before this returns, so that the only
- * thing left is the work of compaction.
+ * The page, if any, is freed before this returns: only the work of compaction stays.
  *
  * Context: a task that is not a kernel thread, since those never capture;
  *	may sleep. No locks held.
- * Return: 0 if it ran, whatever came of it; -EINVAL order, type or priority
- *	out of range; -ENXIO no such node or it has no memory; -EOPNOTSUPP
- *	called from a kernel thread, or @req->nofragment cannot be had in this
- *	configuration; -ENOMEM.
+ * Return: 0 if it ran, whether it got a page or not; -EINVAL order, migratetype
+ *	or priority out of range; -ENXIO no such node, or it has no memory;
+ *	-EOPNOTSUPP called from a kernel thread, or this configuration does not
+ *	support @req->nofragment; -ENOMEM.
  */
 int fragbed_direct_compact(const struct fragbed_compact_request *req,
 			   struct fragbed_compact_report *report)
@@ -123,11 +122,11 @@ EXPORT_SYMBOL_FOR_MODULES(fragbed_direct_compact, "fragbed");
 /**
  * fragbed_compact_attach() - attach to the tracepoints for many compactions
  *
- * Attaching takes grace periods, some 0.2 s; done for each compaction it would
- * cost more than the compaction.
+ * Attaching waits for grace periods, about 0.2 s: for each compaction, that would
+ * take longer than the compaction.
  *
  * Context: may sleep.
- * Return: 0, or a negative errno. To be undone with fragbed_compact_detach().
+ * Return: 0, or a negative errno. Undo with fragbed_compact_detach().
  */
 int fragbed_compact_attach(void)
 {
@@ -135,7 +134,7 @@ int fragbed_compact_attach(void)
 }
 EXPORT_SYMBOL_FOR_MODULES(fragbed_compact_attach, "fragbed");
 
-/** fragbed_compact_detach() - undo fragbed_compact_attach(); may sleep */
+/** fragbed_compact_detach() - detach from the tracepoints. Context: may sleep. */
 void fragbed_compact_detach(void)
 {
 	watch_disable();
@@ -143,10 +142,10 @@ void fragbed_compact_detach(void)
 EXPORT_SYMBOL_FOR_MODULES(fragbed_compact_detach, "fragbed");
 
 /**
- * fragbed_compact_result_name() - a result in words
+ * fragbed_compact_result_name() - name of a result
  * @result: an enum compact_result value
  *
- * Return: its name in lower case, "unknown" if there is none.
+ * Return: its name in lower case, "unknown" if it has none.
  */
 const char *fragbed_compact_result_name(int result)
 {

@@ -8,6 +8,8 @@
  * reach_suitable_migration_source() - suitable_migration_source()
  * @cc: the compaction
  * @page: first page of the pageblock
+ *
+ * Return: true if compaction may migrate pages out of the pageblock.
  */
 bool reach_suitable_migration_source(struct compact_control *cc,
 				     struct page *page)
@@ -20,6 +22,8 @@ EXPORT_SYMBOL_IF_KUNIT(reach_suitable_migration_source);
  * reach_suitable_migration_target() - suitable_migration_target()
  * @cc: the compaction
  * @page: a page of the pageblock
+ *
+ * Return: true if compaction may migrate pages to the pageblock.
  */
 bool reach_suitable_migration_target(struct compact_control *cc,
 				     struct page *page)
@@ -29,11 +33,11 @@ bool reach_suitable_migration_target(struct compact_control *cc,
 EXPORT_SYMBOL_IF_KUNIT(reach_suitable_migration_target);
 
 /**
- * reach_fast_isolate_freepages() - fast_isolate_freepages(), and give them back
+ * reach_fast_isolate_freepages() - fast_isolate_freepages(), then free the pages
  * @cc: the compaction
  *
  * Context: takes zone->lock.
- * Return: how many pages it isolated.
+ * Return: number of pages isolated.
  */
 unsigned int reach_fast_isolate_freepages(struct compact_control *cc)
 {
@@ -52,7 +56,7 @@ EXPORT_SYMBOL_IF_KUNIT(reach_fast_isolate_freepages);
  * @cc: the compaction
  *
  * Context: takes zone->lock.
- * Return: pfn to scan from.
+ * Return: the pfn from which to scan.
  */
 unsigned long reach_fast_find_migrateblock(struct compact_control *cc)
 {
@@ -69,6 +73,7 @@ EXPORT_SYMBOL_IF_KUNIT(reach_fast_find_migrateblock);
  * @capc: capture control
  *
  * Context: may sleep.
+ * Return: the result of compaction.
  */
 enum compact_result reach_compact_zone_order(struct zone *zone, int order,
 					     const struct reach_request *req,
@@ -94,7 +99,7 @@ void reach_set_pageblock_skip(struct page *page, bool skip)
 }
 EXPORT_SYMBOL_IF_KUNIT(reach_set_pageblock_skip);
 
-/** reach_extfrag_threshold() - where vm.extfrag_threshold lives */
+/** reach_extfrag_threshold() - address of vm.extfrag_threshold */
 int *reach_extfrag_threshold(void)
 {
 	return &sysctl_extfrag_threshold;

@@ -9,6 +9,7 @@
  * @vma: the mapping
  *
  * Context: mmap lock of the mapping's mm held.
+ * Return: true if the policy asks for migrate-on-fault.
  */
 bool reach_vma_policy_mof(struct vm_area_struct *vma)
 {
@@ -21,6 +22,7 @@ EXPORT_SYMBOL_IF_KUNIT(reach_vma_policy_mof);
  * @vma: the mapping
  *
  * Context: mmap lock of the mapping's mm held.
+ * Return: true if NUMA balancing may migrate its pages.
  */
 bool reach_vma_migratable(struct vm_area_struct *vma)
 {
@@ -30,11 +32,11 @@ EXPORT_SYMBOL_IF_KUNIT(reach_vma_migratable);
 
 /**
  * reach_set_mempolicy() - set_mempolicy() for the calling task
- * @mode: MPOL_* with the flags that user space may set
+ * @mode: MPOL_* with flags that user space may set
  * @nodes: the nodes
  *
  * Context: may sleep.
- * Return: 0 or a negative errno, as the system call.
+ * Return: 0 or a negative errno, like the system call.
  */
 int reach_set_mempolicy(int mode, nodemask_t *nodes)
 {
@@ -49,11 +51,11 @@ EXPORT_SYMBOL_IF_KUNIT(reach_set_mempolicy);
  * reach_mbind() - mbind() for the calling task's mm
  * @start: first address
  * @len: bytes
- * @mode: MPOL_* with the flags that user space may set
+ * @mode: MPOL_* with flags that user space may set
  * @nodes: the nodes
  *
  * Context: takes the mmap lock.
- * Return: 0 or a negative errno, as the system call.
+ * Return: 0 or a negative errno, like the system call.
  */
 int reach_mbind(unsigned long start, unsigned long len, int mode,
 		nodemask_t *nodes)
@@ -66,8 +68,10 @@ int reach_mbind(unsigned long start, unsigned long len, int mode,
 EXPORT_SYMBOL_IF_KUNIT(reach_mbind);
 
 /**
- * reach_preferred_node_policy() - what a task without policy has on a node
+ * reach_preferred_node_policy() - the policy of tasks without policy on a node
  * @nid: the node
+ *
+ * Return: the policy.
  */
 struct mempolicy *reach_preferred_node_policy(int nid)
 {
@@ -75,7 +79,7 @@ struct mempolicy *reach_preferred_node_policy(int nid)
 }
 EXPORT_SYMBOL_IF_KUNIT(reach_preferred_node_policy);
 
-/** reach_policy_zone() - highest zone that policies apply to */
+/** reach_policy_zone() - lowest zone that policies apply to */
 enum zone_type reach_policy_zone(void)
 {
 	return policy_zone;

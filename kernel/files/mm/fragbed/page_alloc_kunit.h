@@ -7,9 +7,10 @@
 
 /**
  * reach_task_capc() - task_capc()
- * @zone: zone a page is about to be freed to
+ * @zone: zone to which a page is about to be freed
  *
- * Return: the calling task's capture control if it may capture in @zone.
+ * Return: the capture control of the calling task if it may capture in @zone,
+ * NULL otherwise.
  */
 struct capture_control *reach_task_capc(struct zone *zone)
 {
@@ -22,9 +23,9 @@ EXPORT_SYMBOL_IF_KUNIT(reach_task_capc);
  * @capc: capture control, NULL allowed
  * @page: page being freed
  * @order: its order
- * @migratetype: type of its pageblock
+ * @migratetype: migratetype of its pageblock
  *
- * Return: true if @capc now holds @page.
+ * Return: true if @capc captured @page.
  */
 bool reach_compaction_capture(struct capture_control *capc, struct page *page,
 			      int order, int migratetype)
@@ -34,9 +35,9 @@ bool reach_compaction_capture(struct capture_control *capc, struct page *page,
 EXPORT_SYMBOL_IF_KUNIT(reach_compaction_capture);
 
 /**
- * reach_prepare_free() - free_pages_prepare() for a chunk of split pages
+ * reach_prepare_free() - free_pages_prepare() for a range of split pages
  * @page: first page of 1 << @order pages, each with one reference
- * @order: order to free them as
+ * @order: order as which they are freed
  *
  * Return: false if the page is bad and must not be freed.
  */
@@ -55,7 +56,7 @@ EXPORT_SYMBOL_IF_KUNIT(reach_prepare_free);
  * @page: page prepared with reach_prepare_free()
  * @zone: its zone
  * @order: its order
- * @migratetype: type of its pageblock
+ * @migratetype: migratetype of its pageblock
  *
  * Context: zone->lock held, interrupts off.
  */
@@ -70,12 +71,12 @@ EXPORT_SYMBOL_IF_KUNIT(reach_free_one_page);
 /**
  * reach_rmqueue() - __rmqueue()
  * @zone: the zone
- * @order: order wanted
- * @migratetype: type wanted
+ * @order: requested order
+ * @migratetype: requested migratetype
  * @alloc_flags: ALLOC_* flags
  *
  * Context: zone->lock held, interrupts off.
- * Return: a page off its list, not prepared for use, or NULL.
+ * Return: a page removed from its free list, not prepared for use, or NULL.
  */
 struct page *reach_rmqueue(struct zone *zone, unsigned int order,
 			   int migratetype, unsigned int alloc_flags)
@@ -101,14 +102,14 @@ EXPORT_SYMBOL_IF_KUNIT(reach_alloc_flags);
 /**
  * reach_rmqueue_bulk() - rmqueue_bulk()
  * @zone: the zone
- * @order: order wanted
- * @count: pages wanted
- * @list: they are added to it, not prepared for use
- * @migratetype: type wanted
+ * @order: requested order
+ * @count: requested number of pages
+ * @list: the pages are added to it, not prepared for use
+ * @migratetype: requested migratetype
  * @alloc_flags: ALLOC_* flags
  *
  * Context: takes zone->lock.
- * Return: how many there were.
+ * Return: number of pages added.
  */
 int reach_rmqueue_bulk(struct zone *zone, unsigned int order, unsigned long count,
 		       struct list_head *list, int migratetype,
@@ -121,6 +122,8 @@ EXPORT_SYMBOL_IF_KUNIT(reach_rmqueue_bulk);
 /**
  * reach_pageblock_type() - get_pageblock_migratetype()
  * @page: any page of the pageblock
+ *
+ * Return: an enum migratetype value.
  */
 int reach_pageblock_type(const struct page *page)
 {
@@ -130,7 +133,9 @@ EXPORT_SYMBOL_IF_KUNIT(reach_pageblock_type);
 
 /**
  * reach_type_name() - name of a migratetype
- * @migratetype: the type
+ * @migratetype: the migratetype
+ *
+ * Return: the name.
  */
 const char *reach_type_name(int migratetype)
 {
@@ -154,16 +159,16 @@ static bool reach_in_larger_free_page(struct page *page)
 }
 
 /**
- * reach_set_pageblock_type() - relabel a pageblock and move its free pages
+ * reach_set_pageblock_type() - change a pageblock's migratetype and move its free pages
  * @zone: zone of the block
  * @page: any page of the block
- * @migratetype: new label, not MIGRATE_ISOLATE
+ * @migratetype: new migratetype, not MIGRATE_ISOLATE
  *
- * A block that has become part of a larger free page keeps its label: all the
- * blocks of such a page must have the one of the list it is on.
+ * A block that is part of a larger free page keeps its migratetype: all blocks of
+ * such a page must have the migratetype of its free list.
  *
  * Context: takes zone->lock.
- * Return: the old label.
+ * Return: the old migratetype.
  */
 int reach_set_pageblock_type(struct zone *zone, struct page *page,
 			     int migratetype)
@@ -179,15 +184,15 @@ int reach_set_pageblock_type(struct zone *zone, struct page *page,
 EXPORT_SYMBOL_IF_KUNIT(reach_set_pageblock_type);
 
 /**
- * reach_isolate_pageblock() - isolate one pageblock, or end that
+ * reach_isolate_pageblock() - isolate one pageblock, or end its isolation
  * @zone: zone of the block
  * @page: any page of the block
- * @isolate: which of the two
+ * @isolate: true to isolate, false to end the isolation
  *
- * Like page isolation, but it does not ask whether the block can be emptied.
+ * Like page isolation, but without the check for unmovable pages.
  *
  * Context: takes zone->lock.
- * Return: false if the block was in that state already.
+ * Return: false if the block was already in that state.
  */
 bool reach_isolate_pageblock(struct zone *zone, struct page *page, bool isolate)
 {
@@ -201,8 +206,8 @@ bool reach_isolate_pageblock(struct zone *zone, struct page *page, bool isolate)
 EXPORT_SYMBOL_IF_KUNIT(reach_isolate_pageblock);
 
 /*
- * Since 7.3, where ALLOC_TRYLOCK is called ALLOC_NOLOCK, promotion is decided about
- * before reclaim and compaction; until then in there.
+ * Since 7.3, which renamed ALLOC_TRYLOCK to ALLOC_NOLOCK, the slow path promotes the
+ * order before reclaim and compaction; until then they promote it.
  */
 #ifdef ALLOC_NOLOCK
 #define REACH_NOLOCK ALLOC_NOLOCK
@@ -231,11 +236,11 @@ static void reach_promote(const struct reach_request *req, unsigned int flags,
 }
 #endif
 
-/* What __alloc_pages_slowpath() knows of @req when it starts to compact. */
+/* The state of __alloc_pages_slowpath() when it starts to compact for @req. */
 static unsigned int reach_alloc_context(const struct reach_request *req,
 					struct alloc_context *ac)
 {
-	/* An allocation that is made to fail fails earlier: here the flag does no more. */
+	/* Keeps should_fail_alloc_page() out: an injected failure happens earlier. */
 	unsigned int flags = ALLOC_WMARK_LOW | REACH_NOLOCK;
 	gfp_t gfp = req->gfp;
 
@@ -251,7 +256,7 @@ static unsigned int reach_alloc_context(const struct reach_request *req,
 /**
  * reach_direct_compact() - __alloc_pages_direct_compact()
  * @req: the request
- * @result: where the enum compact_result goes
+ * @result: filled in with an enum compact_result
  *
  * Context: may sleep.
  * Return: a page of @req->order with one reference, or NULL.
@@ -275,7 +280,7 @@ EXPORT_SYMBOL_IF_KUNIT(reach_direct_compact);
 /**
  * reach_direct_reclaim() - __alloc_pages_direct_reclaim()
  * @req: the request
- * @progress: where the number of reclaimed pages goes
+ * @progress: filled in with the number of reclaimed pages
  *
  * Context: may sleep.
  * Return: a page of @req->order with one reference, or NULL.
@@ -299,9 +304,10 @@ EXPORT_SYMBOL_IF_KUNIT(reach_direct_reclaim);
  * reach_try_to_compact() - try_to_compact_pages()
  * @req: the request
  * @compact_order: order to compact for
- * @capc: capture control to publish for the time of the call
+ * @capc: capture control to publish during the call
  *
  * Context: may sleep.
+ * Return: the result of compaction.
  */
 enum compact_result reach_try_to_compact(const struct reach_request *req,
 					 unsigned int compact_order,
@@ -321,7 +327,7 @@ enum compact_result reach_try_to_compact(const struct reach_request *req,
 }
 EXPORT_SYMBOL_IF_KUNIT(reach_try_to_compact);
 
-/** reach_drain_free_pages() - empty the per-cpu lists into the buddy lists */
+/** reach_drain_free_pages() - drain the per-cpu lists into the buddy lists */
 void reach_drain_free_pages(void)
 {
 	drain_all_pages(NULL);
@@ -329,10 +335,10 @@ void reach_drain_free_pages(void)
 EXPORT_SYMBOL_IF_KUNIT(reach_drain_free_pages);
 
 /**
- * reach_unreserve_highatomic() - unreserve_highatomic_pageblock(), the last one included
- * @zone: where to begin to look
+ * reach_unreserve_highatomic() - unreserve_highatomic_pageblock(), even the last one
+ * @zone: preferred zone
  *
- * Return: true if a pageblock has another label now.
+ * Return: true if the migratetype of a pageblock was changed.
  */
 bool reach_unreserve_highatomic(struct zone *zone)
 {
@@ -346,14 +352,14 @@ bool reach_unreserve_highatomic(struct zone *zone)
 }
 EXPORT_SYMBOL_IF_KUNIT(reach_unreserve_highatomic);
 
-/** reach_drain_lru_pages() - put pages in per-cpu batches on the LRU lists */
+/** reach_drain_lru_pages() - move pages from per-cpu batches to the LRU lists */
 void reach_drain_lru_pages(void)
 {
 	lru_add_drain_all();
 }
 EXPORT_SYMBOL_IF_KUNIT(reach_drain_lru_pages);
 
-/** reach_defrag_mode() - where vm.defrag_mode lives */
+/** reach_defrag_mode() - address of vm.defrag_mode */
 int *reach_defrag_mode(void)
 {
 	return &defrag_mode;
@@ -361,7 +367,7 @@ int *reach_defrag_mode(void)
 EXPORT_SYMBOL_IF_KUNIT(reach_defrag_mode);
 
 /**
- * reach_fs_reclaim_held() - is the caller annotated as fs reclaim?
+ * reach_fs_reclaim_held() - does lockdep see the caller in fs reclaim?
  *
  * Return: true if so; always false without lockdep.
  */
@@ -376,10 +382,12 @@ bool reach_fs_reclaim_held(void)
 EXPORT_SYMBOL_IF_KUNIT(reach_fs_reclaim_held);
 
 /**
- * fragbed_drain_free_pages() - empty all per-cpu lists of pages
+ * fragbed_drain_free_pages() - drain all per-cpu lists of pages
  *
- * Makes a walk over the page flags see what is free and what is on an LRU
- * list. Context: may sleep.
+ * Afterwards the page flags show which pages are free and which are on an LRU
+ * list.
+ *
+ * Context: may sleep.
  */
 void fragbed_drain_free_pages(void)
 {
@@ -389,7 +397,7 @@ void fragbed_drain_free_pages(void)
 EXPORT_SYMBOL_FOR_MODULES(fragbed_drain_free_pages, "fragbed");
 
 /**
- * fragbed_pageblock_type() - label of the pageblock a page is in
+ * fragbed_pageblock_type() - migratetype of the pageblock of a page
  * @page: any page of the pageblock
  *
  * Return: an enum migratetype value. It may be stale without zone->lock.

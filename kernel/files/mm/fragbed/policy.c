@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Whose memory policy decides about migrate-on-fault: for the fragbed module. */
+/* For the fragbed module: which memory policy decides about migrate-on-fault. */
 #include <linux/fragbed.h>
 #include <linux/mempolicy.h>
 #include <linux/mm.h>
@@ -16,10 +16,11 @@ static const char *const owner_names[] = {
 };
 
 /**
- * fragbed_policy_owner_name() - the word for a policy's owner
- * @owner: whose policy decided
+ * fragbed_policy_owner_name() - name of a policy's owner
+ * @owner: the owner
  *
  * Context: any.
+ * Return: the name.
  */
 const char *fragbed_policy_owner_name(enum fragbed_policy_owner owner)
 {
@@ -27,7 +28,7 @@ const char *fragbed_policy_owner_name(enum fragbed_policy_owner owner)
 }
 EXPORT_SYMBOL_FOR_MODULES(fragbed_policy_owner_name, "fragbed");
 
-/* Another task's policy may go away at any time; it is put by the caller. */
+/* The task may free its policy at any time: the caller gets a reference. */
 static struct mempolicy *get_policy_of_task(struct task_struct *task)
 {
 	struct mempolicy *policy;
@@ -58,7 +59,7 @@ static enum fragbed_policy_owner owner_of(struct vm_area_struct *vma, bool own)
 	return current->mempolicy ? FRAGBED_POLICY_OF_TASK : FRAGBED_POLICY_OF_SYSTEM;
 }
 
-/* As the balancing scan asks, which runs in the task itself. */
+/* As the NUMA balancing scan does, which runs in the task itself. */
 static void ask_as_current(struct vm_area_struct *vma, struct fragbed_mof_report *report)
 {
 	struct mempolicy *policy, *own;
@@ -76,8 +77,8 @@ static void ask_as_current(struct vm_area_struct *vma, struct fragbed_mof_report
 }
 
 /*
- * vma_policy_mof() falls back to the policy of the task that asks: for the time
- * of the question we have that of the task we ask about.
+ * vma_policy_mof() falls back to the policy of the calling task: install the policy
+ * of @task during the call.
  */
 static int ask_as_task(struct task_struct *task, struct mm_struct *mm,
 		       unsigned long address, struct fragbed_mof_report *report)
@@ -100,14 +101,13 @@ static int ask_as_task(struct task_struct *task, struct mm_struct *mm,
 }
 
 /**
- * fragbed_policy_mof() - ask vma_policy_mof() about a mapping of a task
- * @pid: the task, as the caller numbers them
- * @address: in the mapping
- * @report: the answer
+ * fragbed_policy_mof() - call vma_policy_mof() for a mapping of a task
+ * @pid: the task, in the caller's pid namespace
+ * @address: an address in the mapping
+ * @report: filled in
  *
  * Context: may sleep; takes the mmap lock of the task's mm.
- * Return: 0; -ESRCH no such task or it has no memory of its own; -EFAULT
- *	nothing is mapped there.
+ * Return: 0; -ESRCH no such task, or it has no mm; -EFAULT @address is not mapped.
  */
 int fragbed_policy_mof(pid_t pid, unsigned long address,
 		       struct fragbed_mof_report *report)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Kernel threads never capture, and KUnit runs cases in kernel threads: this
- * runs a function in a task that is none.
+ * KUnit runs cases in kernel threads, which never capture: this runs a function in a
+ * user task.
  */
 #include <kunit/visibility.h>
 #include <linux/completion.h>
@@ -31,9 +31,8 @@ static int user_task_main(void *data)
  * @fn: the function; it may sleep and must not return to user space
  * @arg: its argument
  *
- * Context: may sleep; to be called from a kernel thread, whose parent reaps
- *	the task.
- * Return: what @fn returned, or a negative errno if no task could be made.
+ * Context: may sleep. The caller is a kernel thread, whose parent reaps the task.
+ * Return: the return value of @fn, or a negative errno if no task can be created.
  */
 int reach_run_in_user_task(int (*fn)(void *arg), void *arg)
 {

@@ -4,7 +4,7 @@
 #include <linux/sched.h>
 #include <linux/tracepoint.h>
 
-/* Before the events, which take the types of mm/internal.h for granted. */
+/* Before the trace events, which use types of mm/internal.h. */
 #include "allocator_kunit.h"
 #include "watch.h"
 
@@ -13,13 +13,13 @@
 #include <trace/events/vmscan.h>
 
 /*
- * The watched task sets and clears these itself, so that a probe which finds
- * its own task here may use the watch without a lock.
+ * Only the watched task sets and clears these: a probe that runs in this task may
+ * use the watch without a lock.
  */
 static struct task_struct *watched_task;
 static struct watch *active;
 
-/* Held while a task is watched. */
+/* Held by the watched task. */
 static DEFINE_MUTEX(watch_mutex);
 
 static DEFINE_MUTEX(probes_mutex);
@@ -125,14 +125,14 @@ static void on_reclaim(void *data, gfp_t gfp, int order, struct mem_cgroup *cg)
 }
 
 static void on_isolate(void *data, unsigned long start, unsigned long end,
-		       unsigned long scanned, unsigned long taken)
+		       unsigned long scanned, unsigned long isolated)
 {
 	struct watch *w = watch_of_current();
 
 	if (!w)
 		return;
 	w->scanned += scanned;
-	w->isolated += taken;
+	w->isolated += isolated;
 }
 
 static void on_migrate(void *data, unsigned int nr, unsigned int succeeded)
@@ -143,7 +143,7 @@ static void on_migrate(void *data, unsigned int nr, unsigned int succeeded)
 		w->moved += succeeded;
 }
 
-/* Comes with zone->lock held, so it must not reach the hook. */
+/* Runs under zone->lock, and so does not call the hook. */
 static void on_extfrag(void *data, struct page *page, int order,
 		       int found_order, int wanted, int found)
 {
@@ -154,7 +154,7 @@ static void on_extfrag(void *data, struct page *page, int order,
 		       16 * wanted + found);
 }
 
-/* Registering may have ended early: a tracepoint without probes has none to drop. */
+/* Registering may have failed half-way: skip a tracepoint without probes. */
 #define DROP_PROBE(event, probe) do {			\
 	if (trace_##event##_enabled())			\
 		unregister_trace_##event(probe, NULL);	\
@@ -198,11 +198,11 @@ static int register_probes(void)
 /**
  * watch_enable() - attach to the tracepoints
  *
- * watch_start() does it as well; whoever watches many times in a row saves
- * the grace periods in between by holding this.
+ * watch_start() does so as well. A caller that watches many times in a row saves
+ * the grace periods in between if it attaches once.
  *
  * Context: may sleep.
- * Return: 0, or a negative errno. To be undone with watch_disable().
+ * Return: 0, or a negative errno. Undo with watch_disable().
  */
 int watch_enable(void)
 {
@@ -217,7 +217,7 @@ int watch_enable(void)
 }
 EXPORT_SYMBOL_IF_KUNIT(watch_enable);
 
-/** watch_disable() - undo watch_enable(). Context: may sleep. */
+/** watch_disable() - detach from the tracepoints. Context: may sleep. */
 void watch_disable(void)
 {
 	guard(mutex)(&probes_mutex);
@@ -227,12 +227,14 @@ void watch_disable(void)
 EXPORT_SYMBOL_IF_KUNIT(watch_disable);
 
 /**
- * watch_start() - record what the calling task does from now on
+ * watch_start() - start recording the events of the calling task
  * @w: zeroed but for @hook and @hook_data
  *
- * Waits until no other task is watched. Context: may sleep.
- * Return: 0, or a negative errno and nothing is watched. To be undone with
- *	watch_stop() by the same task.
+ * Waits until no other task is watched.
+ *
+ * Context: may sleep.
+ * Return: 0, or a negative errno and nothing is recorded. The same task calls
+ *	watch_stop() to undo it.
  */
 int watch_start(struct watch *w)
 {
@@ -247,7 +249,7 @@ int watch_start(struct watch *w)
 }
 EXPORT_SYMBOL_IF_KUNIT(watch_start);
 
-/** watch_stop() - stop watching the calling task. Context: may sleep. */
+/** watch_stop() - stop recording. Context: may sleep. */
 void watch_stop(void)
 {
 	WRITE_ONCE(watched_task, NULL);
@@ -258,7 +260,7 @@ void watch_stop(void)
 EXPORT_SYMBOL_IF_KUNIT(watch_stop);
 
 /**
- * watch_first() - first event of a kind
+ * watch_first() - find the first event of a kind
  * @w: the watch
  * @kind: the kind
  *
@@ -277,7 +279,7 @@ const struct watch_event *watch_first(const struct watch *w,
 EXPORT_SYMBOL_IF_KUNIT(watch_first);
 
 /**
- * watch_last() - last event of a kind
+ * watch_last() - find the last event of a kind
  * @w: the watch
  * @kind: the kind
  *
@@ -296,9 +298,11 @@ const struct watch_event *watch_last(const struct watch *w,
 EXPORT_SYMBOL_IF_KUNIT(watch_last);
 
 /**
- * watch_count() - number of events of a kind
+ * watch_count() - count the events of a kind
  * @w: the watch
  * @kind: the kind
+ *
+ * Return: their number.
  */
 unsigned int watch_count(const struct watch *w, enum watch_kind kind)
 {

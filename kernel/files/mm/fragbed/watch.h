@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What one task's direct compaction does, recorded from the allocator's own
- * tracepoints together with the capture control published at that moment.
+ * Records what the direct compaction of one task does, from the allocator's
+ * tracepoints, each time with the task's capture control.
  */
 #ifndef _MM_FRAGBED_WATCH_H
 #define _MM_FRAGBED_WATCH_H
@@ -19,19 +19,19 @@ enum watch_kind {
 	WATCH_DEFER,		/* order */
 	WATCH_DEFER_RESET,	/* order */
 	WATCH_RECLAIM,		/* order */
-	WATCH_EXTFRAG,		/* order; value is 16 * wanted + found type */
+	WATCH_EXTFRAG,		/* order; value is 16 * requested + found migratetype */
 	WATCH_NR_KINDS,
 };
 
 /**
  * struct watch_event - one event
- * @kind: which
+ * @kind: kind of the event
  * @order: see enum watch_kind
  * @value: see enum watch_kind
- * @zone: the zone concerned, NULL if none
+ * @zone: zone of the event, NULL if it has none
  * @published: current->capture_control was set
- * @capc: what it held, if it was
- * @fs_reclaim: the task was annotated as fs reclaim
+ * @capc: a copy of it, if it was set
+ * @fs_reclaim: lockdep saw the task in fs reclaim
  * @cc: settings of the compaction, WATCH_BEGIN only
  */
 struct watch_event {
@@ -53,16 +53,16 @@ struct watch_event {
 };
 
 /**
- * struct watch - the events of one task; those of others are not seen
+ * struct watch - the events of one task
  * @hook: called at each event but WATCH_EXTFRAG, NULL for none; preemption
  *	may be off, no allocator lock is held
- * @hook_data: for the use of @hook
- * @nr: events recorded
- * @dropped: events for which there was no room
+ * @hook_data: private data of @hook
+ * @nr: number of events recorded
+ * @dropped: number of events that did not fit
  * @isolated: pages isolated for migration
  * @moved: pages migrated
- * @scanned: pages looked at by the migration scanner
- * @events: the record
+ * @scanned: pages scanned by the migration scanner
+ * @events: the recorded events
  */
 struct watch {
 	void (*hook)(struct watch *w, const struct watch_event *event);
