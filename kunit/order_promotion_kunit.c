@@ -314,7 +314,7 @@ static void promotion_end_to_end(struct kunit *test)
 
 	require_nofragment(test);
 	if (IS_ENABLED(CONFIG_SUPERPAGEBLOCK))
-		kunit_skip(test, "superpageblock steering serves the request; needs CONFIG_SUPERPAGEBLOCK=n");
+		kunit_skip(test, "steering serves the request; needs CONFIG_SUPERPAGEBLOCK=n");
 	block = scene_retry(test, alloc_slowly, &run);
 	try = watch_first(run.watch, WATCH_TRY_TO_COMPACT);
 	reclaim = watch_first(run.watch, WATCH_RECLAIM);

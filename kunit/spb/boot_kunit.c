@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Superpageblocks in early boot: what is asked for before anybody can wait, reclaim or
- * run work items is asked for then, and looked at by the suite later.
+ * Superpageblocks in early boot: an initcall allocates pages before tasks can sleep,
+ * reclaim or run work items; the suite checks the results later.
  */
 #include <kunit/test.h>
 #include <linux/console.h>
@@ -12,7 +12,7 @@
 #include "../../internal.h"
 #include "stage.h"
 
-/* So much is used up at most: an eighth of the zone. */
+/* Allocate at most an eighth of the zone. */
 #define MOST(zone) (zone_managed_pages(zone) / 8)
 
 struct early_row {
@@ -22,7 +22,7 @@ struct early_row {
 	bool served;
 };
 
-/* Before and after a superpageblock had to be tainted. */
+/* Requests after superpageblocks were tainted. */
 static struct early_row rows[] = {
 	{ "a page", GFP_KERNEL, 0 },
 	{ "order 3", GFP_KERNEL, 3 },
@@ -35,9 +35,9 @@ static struct early_row rows[] = {
 
 static struct {
 	bool asked;
-	gfp_t allowed;			/* gfp_allowed_mask then */
-	bool kickable;			/* there was someone who could do what is wanted */
-	unsigned long pages;		/* asked for one by one, to use up tainted ones */
+	gfp_t allowed;			/* gfp_allowed_mask at that time */
+	bool has_work;			/* the work item was initialised */
+	unsigned long pages;		/* single pages requested, to fill tainted ones */
 	unsigned long failed;
 	unsigned long tainted;
 	unsigned long refused;
@@ -57,7 +57,7 @@ static void __init free_list(struct list_head *pages)
 		__free_page(page);
 }
 
-/* Plain requests, until a superpageblock was tainted twice or enough is used. */
+/* Plain requests, until they have tainted two superpageblocks or reach the limit. */
 static void __init use_up(struct zone *zone)
 {
 	struct spb_zone *spbs = zone->spb;
@@ -86,7 +86,7 @@ static void __init ask(struct early_row *row)
 		__free_pages(page, row->order);
 }
 
-/* The first initcalls there are: before cred_init(), which once was refused. */
+/* console_initcall() is the earliest: before cred_init(), which once was refused memory. */
 static int __init ask_early(void)
 {
 	struct zone *zone = early_zone();
@@ -96,7 +96,7 @@ static int __init ask_early(void)
 		return 0;
 	early.asked = true;
 	early.allowed = gfp_allowed_mask;
-	early.kickable = zone->spb->kick.func;
+	early.has_work = zone->spb->kick.func;
 	use_up(zone);
 	for (i = 0; i < ARRAY_SIZE(rows); i++)
 		ask(&rows[i]);
@@ -109,8 +109,8 @@ static void boot_was_early(struct kunit *test)
 {
 	KUNIT_ASSERT_TRUE(test, early.asked);
 	KUNIT_EXPECT_FALSE_MSG(test, early.allowed & __GFP_RECLAIM,
-			       "early boot masks what waits");
-	KUNIT_EXPECT_FALSE_MSG(test, early.kickable, "there are no work items yet");
+			       "early boot does not mask reclaim");
+	KUNIT_EXPECT_FALSE_MSG(test, early.has_work, "work items run already");
 }
 
 KUNIT_ARRAY_PARAM_DESC(early, rows, name);
@@ -122,7 +122,7 @@ static void boot_serves(struct kunit *test)
 	KUNIT_EXPECT_TRUE_MSG(test, row->served, "%s", row->name);
 }
 
-/* When the tainted ones were full the next one was tainted: nobody could wait. */
+/* Requests cannot sleep: they taint as soon as the tainted superpageblocks are full. */
 static void boot_taints(struct kunit *test)
 {
 	kunit_info(test, "%lu pages, %lu superpageblocks tainted\n", early.pages, early.tainted);
@@ -134,7 +134,7 @@ static void boot_taints(struct kunit *test)
 		kunit_skip(test, "superpageblocks are too large to fill one in early boot");
 }
 
-/* What was wanted then is done when it can be. */
+/* Work that became pending in early boot is done later. */
 static void boot_is_caught_up(struct kunit *test)
 {
 	struct zone *zone = early_zone();

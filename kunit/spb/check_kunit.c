@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The check of the records, which all other suites rely on: each rule notices when it
- * is broken, and which one. And what can be asked besides.
+ * The check of the records, on which all other suites rely: each corruption of a record
+ * is reported as the rule that it breaks. And the other functions for test modules.
  */
 #include <kunit/test.h>
 #include <linux/irqflags.h>
@@ -10,15 +10,15 @@
 #include "../../internal.h"
 #include "stage.h"
 
-/* Of the SPB 'M.': one block in use, and the others free. */
+/* Blocks of the SPB 'M.' */
 #define USED	0
 #define FREE	1
-/* What is free from here is one free page. */
+/* A free page of the largest order starts here. */
 #define LARGE	24
 
 struct rule_row {
 	const char *rule;
-	/* Breaks the record, and mends it. */
+	/* Corrupts the record, or restores it. */
 	void (*set)(struct spb_stage *stage, bool is_broken);
 };
 
@@ -87,7 +87,7 @@ static void set_index(struct spb_stage *stage, bool is_broken)
 		       is_broken ? SPB_BUCKET_NONE : bucket);
 }
 
-/* One for the other, so that the counts stay. */
+/* Swaps a used and a free block, so that the counts stay. */
 static void set_free(struct spb_stage *stage, bool is_broken)
 {
 	struct superpageblock *spb = spb_stage_spb(stage, 0);
@@ -153,7 +153,7 @@ static const struct rule_row rules[] = {
 
 KUNIT_ARRAY_PARAM_DESC(rule, rules, rule);
 
-/* Nobody else may see the record while it is wrong. */
+/* With interrupts off: no other code may use the wrong record. */
 static int check_broken(struct spb_stage *stage, const struct rule_row *row,
 			struct spb_verdict *verdict)
 {
@@ -175,15 +175,15 @@ static void check_rule(struct kunit *test)
 	int ret;
 
 	if (num_online_cpus() > 1)
-		kunit_skip(test, "another CPU would see the broken record; needs one CPU");
+		kunit_skip(test, "another CPU may use the corrupted record; needs one CPU");
 	stage = spb_stage(test, &drawing, 1);
 	ret = check_broken(stage, row, &verdict);
 	KUNIT_EXPECT_EQ_MSG(test, ret, -EUCLEAN, "%s", row->rule);
 	KUNIT_EXPECT_STREQ(test, verdict.rule ?: "nothing", row->rule);
-	spb_stage_expect_true(test, stage->zone, "mended");
+	spb_stage_expect_true(test, stage->zone, "restored");
 }
 
-/* As one for which boot had no memory: all that can be asked of it says so. */
+/* A zone without records, as if boot had no memory for them. */
 static void check_of_none(struct kunit *test)
 {
 	struct zone *zone = kunit_kzalloc(test, sizeof(*zone), GFP_KERNEL);
@@ -204,7 +204,7 @@ static void check_names(struct kunit *test)
 		KUNIT_EXPECT_NOT_NULL_MSG(test, spb_event_name(i), "event %u", i);
 	KUNIT_EXPECT_NULL(test, spb_event_name(NR_SPB_EVENTS));
 	for (i = 0; i < NR_SPB_STOPS; i++)
-		KUNIT_EXPECT_NOT_NULL_MSG(test, spb_stop_name(i), "end %u", i);
+		KUNIT_EXPECT_NOT_NULL_MSG(test, spb_stop_name(i), "stop reason %u", i);
 	KUNIT_EXPECT_NULL(test, spb_stop_name(NR_SPB_STOPS));
 }
 

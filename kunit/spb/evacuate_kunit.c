@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Evacuation: a request that would taint a superpageblock makes room in a tainted one
- * first, and on demand a clean one is emptied. The drawings are those of stage.h.
+ * Evacuation: a request that would taint a superpageblock frees up space in a tainted
+ * one first, and on demand a clean one is emptied. The drawings are those of stage.h.
  */
 #include <kunit/static_stub.h>
 #include <kunit/test.h>
@@ -20,23 +20,23 @@
 #define HOLE	BIT(STAGE_HOLE)
 #define BLOCK	pageblock_nr_pages
 
-/* How many blocks of a kind a request tries. */
+/* Number of blocks of each kind that a request tries. */
 #define TRIES	8
 
-/* --- By the request itself -------------------------------------------------- */
+/* --- Space for a request ---------------------------------------------------- */
 
 struct room_row {
 	const char *name;
-	const char *scene;	/* all that is free is used up then, claiming blocks */
+	const char *scene;	/* afterwards all free pages are allocated, by claiming blocks */
 	gfp_t gfp;
 	unsigned int order;
 	unsigned int alloc_flags;
-	bool served;		/* there is room now */
-	unsigned int mixed;	/* blocks of this kind that something was moved out of */
-	unsigned int blocks;
+	bool served;		/* space was freed up */
+	unsigned int mixed;	/* non-movable blocks out of which pages were migrated */
+	unsigned int blocks;	/* movable blocks out of which pages were migrated */
 	bool in_vain;
-	const char *beside;	/* another SPB, or none */
-	unsigned int unmixed;	/* first blocks that are noted as mixed, and are not */
+	const char *beside;	/* another SPB, or NULL */
+	unsigned int unmixed;	/* first blocks, wrongly recorded to have movable pages */
 };
 
 static const struct room_row rooms[] = {
@@ -79,8 +79,8 @@ static struct alloc_context context_of(gfp_t gfp)
 	return ac;
 }
 
-/* Where the next request looks first. */
-static void look_at_stage(struct spb_stage *stage)
+/* The next request starts its search at the stage. */
+static void start_at_stage(struct spb_stage *stage)
 {
 	guard(spinlock_irqsave)(&stage->zone->lock);
 	stage->zone->spb->room_from = (unsigned long)stage->spb[0] * SPB_BLOCKS;
@@ -88,14 +88,14 @@ static void look_at_stage(struct spb_stage *stage)
 
 #define PLAYS 8
 
-/* There was a page already: others freed one since all were used up. */
+/* Another task freed a page after all were allocated: the request found that one. */
 static bool had_page(const struct spb_pressure *pressure, enum compact_result result)
 {
 	return result == COMPACT_SUCCESS && !spb_grown(pressure, SPB_MADE_ROOM_MIXED) &&
 	       !spb_grown(pressure, SPB_MADE_ROOM_BLOCK);
 }
 
-/* Others may also claim the block that was emptied, and another one is. */
+/* Or another task claimed the block that was emptied, and the request emptied another. */
 static bool is_disturbed(const struct spb_pressure *pressure, const struct room_row *row,
 			 enum compact_result result)
 {
@@ -103,7 +103,7 @@ static bool is_disturbed(const struct spb_pressure *pressure, const struct room_
 	       spb_grown(pressure, SPB_MADE_ROOM_BLOCK) > row->blocks;
 }
 
-/* The first blocks of the stage are noted as mixed, though they are not. */
+/* Wrongly record that the first blocks of the stage have movable pages. */
 static void note_mixed(struct spb_stage *stage, unsigned int blocks)
 {
 	unsigned int block;
@@ -126,7 +126,7 @@ static struct spb_pressure *play(struct kunit *test, const struct room_row *row,
 			spb_relieve(test, pressure);
 		pressure = spb_press_all(test, scene, row->beside ? 2 : 1);
 		note_mixed(pressure->stage, row->unmixed);
-		look_at_stage(pressure->stage);
+		start_at_stage(pressure->stage);
 		*result = COMPACT_SKIPPED;
 		spb_stop_clock(test);
 		spb_make_room(row->gfp, scene_order(row->order), row->alloc_flags, &ac, result);
@@ -155,7 +155,7 @@ static void make_room(struct kunit *test)
 	spb_stage_expect_true(test, pressure->stage->zone, row->name);
 }
 
-/* Bounded, and the next request goes on where this one stopped. */
+/* A request tries a bounded number of blocks; the next one goes on behind them. */
 static void make_room_tries(struct kunit *test)
 {
 	static const struct room_row row = { "", "UM", GFP_KERNEL, 0, NOFRAG };
@@ -164,17 +164,17 @@ static void make_room_tries(struct kunit *test)
 	unsigned long from = (unsigned long)pressure->stage->spb[0] * SPB_BLOCKS;
 	const struct alloc_context ac = context_of(GFP_KERNEL);
 
-	/* The first block is unmovable, and there is no mixed one. */
+	/* The first block is unmovable and has no movable pages. */
 	KUNIT_EXPECT_EQ(test, pressure->spbs->room_from - from, TRIES + 1);
 	KUNIT_EXPECT_EQ(test, spb_grown(pressure, SPB_MADE_NO_ROOM), 1);
 	spb_make_room(GFP_KERNEL, 0, NOFRAG, &ac, &result);
 	if (had_page(pressure, result))
-		kunit_skip(test, "others freed a page in between");
+		kunit_skip(test, "another task freed a page");
 	KUNIT_EXPECT_EQ(test, pressure->spbs->room_from - from, 2 * TRIES + 1);
 	KUNIT_EXPECT_EQ(test, spb_grown(pressure, SPB_MADE_NO_ROOM), 2);
 }
 
-/* Blocks that are no longer mixed are passed by, however many. */
+/* Blocks that no longer have movable pages are skipped and do not count as tries. */
 static void make_room_past_unmixed(struct kunit *test)
 {
 	static const struct room_row row = { "", "UUUUUUUUUUUUyU", GFP_KERNEL, 0, NOFRAG,
@@ -186,14 +186,14 @@ static void make_room_past_unmixed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, spb_grown(pressure, SPB_MADE_ROOM_MIXED), 1);
 }
 
-/* Where there is something already, nothing is moved. */
+/* If a page is free already, nothing is migrated. */
 static void make_room_where_there_is(struct kunit *test)
 {
 	struct spb_pressure *pressure = spb_press(test, "ULLM");
 	const struct alloc_context ac = context_of(GFP_KERNEL);
 	enum compact_result result = COMPACT_SKIPPED;
 
-	look_at_stage(pressure->stage);
+	start_at_stage(pressure->stage);
 	__free_page(spb_take_back(test, pressure));
 	reach_drain_free_pages();
 	spb_make_room(GFP_KERNEL, 0, NOFRAG, &ac, &result);
@@ -219,14 +219,14 @@ static const struct plain_row plains[] = {
 
 KUNIT_ARRAY_PARAM_DESC(plain, plains, name);
 
-/* End to end: a plain request does not taint while there is something to move. */
+/* A whole request does not taint while a tainted SPB has memory that can migrate. */
 static void plain_request(struct kunit *test)
 {
 	const struct plain_row *row = test->param_value;
 	struct spb_pressure *pressure = spb_press(test, row->scene);
 	struct page *page;
 
-	look_at_stage(pressure->stage);
+	start_at_stage(pressure->stage);
 	page = alloc_pages(row->gfp, row->order);
 	KUNIT_EXPECT_NOT_NULL(test, page);
 	KUNIT_EXPECT_EQ_MSG(test, spb_grown(pressure, SPB_TAINT), 0, "%s: tainted", row->name);
@@ -241,7 +241,7 @@ struct empty_row {
 	const char *scene[2];	/* the first one is emptied */
 	int ret;
 	enum spb_stop stop;
-	unsigned int blocks;	/* whose movable pages were moved */
+	unsigned int blocks;	/* blocks whose pages were all migrated */
 };
 
 static const struct empty_row empties[] = {
@@ -256,8 +256,8 @@ static const struct empty_row empties[] = {
 
 KUNIT_ARRAY_PARAM_DESC(empty, empties, name);
 
-/* Nothing is left isolated, and the labels are as before. */
-static void expect_labels(struct kunit *test, struct spb_stage *stage)
+/* No block is still isolated. */
+static void expect_not_isolated(struct kunit *test, struct spb_stage *stage)
 {
 	unsigned int block;
 
@@ -292,7 +292,7 @@ static void empty(struct kunit *test)
 	}
 	if (row->ret == -EBUSY)
 		KUNIT_EXPECT_EQ_MSG(test, moved.fixed, BLOCK, "%s: fixed", row->name);
-	expect_labels(test, stage);
+	expect_not_isolated(test, stage);
 }
 
 static void empty_pinned(struct kunit *test)
@@ -310,7 +310,7 @@ static void empty_pinned(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, moved.busy + moved.no_target + moved.fixed, 0);
 	KUNIT_EXPECT_EQ(test, moved.stop, SPB_STOP_STUCK);
 	KUNIT_EXPECT_FALSE(test, spb_stage_spb(stage, 0)->tainted);
-	expect_labels(test, stage);
+	expect_not_isolated(test, stage);
 	spb_unpin(test, page);
 	KUNIT_EXPECT_EQ(test, spb_evacuate(stage->zone, stage->spb[0], &limits, &moved), 0);
 	KUNIT_EXPECT_EQ(test, moved.pages, 1);
@@ -328,7 +328,7 @@ static void empty_no_target(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, moved.stop, SPB_STOP_NO_TARGET);
 	KUNIT_EXPECT_GT(test, moved.no_target, 0);
 	KUNIT_EXPECT_EQ(test, moved.pages, 0);
-	expect_labels(test, stage);
+	expect_not_isolated(test, stage);
 }
 
 static void empty_limits(struct kunit *test)
@@ -343,10 +343,10 @@ static void empty_limits(struct kunit *test)
 	limits = (struct spb_limits) { ULONG_MAX, jiffies };
 	KUNIT_EXPECT_EQ(test, spb_evacuate(stage->zone, stage->spb[0], &limits, &moved), -EBUSY);
 	KUNIT_EXPECT_EQ(test, moved.stop, SPB_STOP_TIME);
-	expect_labels(test, stage);
+	expect_not_isolated(test, stage);
 }
 
-/* It is not filled again while it is emptied, nor is an empty one used up for it. */
+/* Pages are migrated neither to the SPB that is emptied nor to an empty one. */
 static void empty_targets(struct kunit *test)
 {
 	static const char *const scene[] = { "llll.", "M." };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The index of superpageblocks on a live zone: what happens to a pageblock, and
- * what is known of its superpageblock then.
+ * The records of superpageblocks of a live zone: a pageblock changes its state, and
+ * the record of its superpageblock follows.
  */
 #include <kunit/test.h>
 #include <linux/gfp.h>
@@ -16,13 +16,13 @@
 #define MOV	MIGRATE_MOVABLE
 #define RECL	MIGRATE_RECLAIMABLE
 
-/* An otherwise empty SPB of which one block is drawn; counts in pageblocks. */
+/* A drawn SPB and its record; counts are in pageblocks. */
 struct state_row {
 	const char *name;
 	const char *drawing;
 	enum spb_category category;
 	unsigned int used;		/* not wholly free */
-	unsigned int not_claimable;	/* used, or free and not to be had */
+	unsigned int not_claimable;	/* used, or free but not available */
 	unsigned int nonmovable;
 	unsigned int movable;
 };
@@ -70,7 +70,7 @@ static void index_state(struct kunit *test)
 	expect_info(test, stage, row, row->name);
 }
 
-/* --- What happens to the first block of 'M.' -------------------------------- */
+/* --- Changes of the first block of 'M.' ------------------------------------- */
 
 struct change_row {
 	const char *name;
@@ -121,7 +121,7 @@ static void free_block(struct spb_stage *stage)
 	reach_drain_free_pages();
 }
 
-static int label_of(char step)
+static int type_of(char step)
 {
 	switch (step) {
 	case 'U':
@@ -137,7 +137,7 @@ static int label_of(char step)
 	}
 }
 
-/* f frees, i isolates, o lets go of that, a capital letter relabels. */
+/* f frees, i isolates, o ends the isolation, a capital letter sets the migratetype. */
 static void change(struct spb_stage *stage, char step)
 {
 	struct page *page = pfn_to_page(spb_stage_pfn(stage, 0, 0));
@@ -147,10 +147,10 @@ static void change(struct spb_stage *stage, char step)
 	else if (step == 'i' || step == 'o')
 		reach_isolate_pageblock(stage->zone, page, step == 'i');
 	else
-		reach_set_pageblock_type(stage->zone, page, label_of(step));
+		reach_set_pageblock_type(stage->zone, page, type_of(step));
 }
 
-static void let_go(void *data)
+static void release_block(void *data)
 {
 	struct spb_stage *stage = data;
 	struct page *page = pfn_to_page(spb_stage_pfn(stage, 0, 0));
@@ -166,7 +166,7 @@ static void index_change(struct kunit *test)
 	struct spb_stage *stage = spb_stage(test, &drawing, 1);
 	const char *step;
 
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, let_go, stage));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, release_block, stage));
 	for (step = row->steps; *step; step++) {
 		change(stage, *step);
 		spb_stage_expect_true(test, stage->zone, row->name);
@@ -181,7 +181,7 @@ static void end_isolation(struct spb_stage *stage, unsigned int block)
 	undo_isolate_page_range(pfn, pfn + pageblock_nr_pages);
 }
 
-/* One at a time, ..ii -> ...i -> ...., also where two are one free page. */
+/* Block by block, ..ii -> ...i -> ...., even if the two are one free page. */
 static void index_isolation_ends(struct kunit *test)
 {
 	static const char *const drawing = "M";
@@ -201,13 +201,13 @@ static void index_isolation_ends(struct kunit *test)
 	end_isolation(stage, 2);
 	KUNIT_EXPECT_EQ(test, reach_pageblock_type(last), MIGRATE_ISOLATE);
 	KUNIT_EXPECT_PTR_EQ(test, spb_buddy_of_block(page_to_pfn(last)), last);
-	spb_stage_expect_true(test, stage->zone, "one is left");
+	spb_stage_expect_true(test, stage->zone, "one block is isolated");
 	end_isolation(stage, 3);
 	KUNIT_EXPECT_PTR_EQ(test, spb_buddy_of_block(page_to_pfn(last)), first);
-	spb_stage_expect_true(test, stage->zone, "none is left");
+	spb_stage_expect_true(test, stage->zone, "no block is isolated");
 }
 
-/* When nothing is left that cannot move, no label may invite it back. */
+/* When an SPB becomes clean, its free blocks become movable. */
 static void index_labels_after_untaint(struct kunit *test)
 {
 	static const char *const drawing = "MUU.";
@@ -234,7 +234,7 @@ static void index_labels_after_untaint(struct kunit *test)
 	spb_stage_expect_true(test, stage->zone, "untainted");
 }
 
-/* But a label that means something of its own stays. */
+/* But free CMA blocks stay CMA. */
 static void index_cma_after_untaint(struct kunit *test)
 {
 	static const char *const drawing = "MU.";
@@ -261,7 +261,7 @@ static void reserve(struct zone *zone, unsigned long blocks)
 	zone->nr_reserved_highatomic += blocks * pageblock_nr_pages;
 }
 
-/* A free page of two blocks, H H -> . ., whose labels change one after the other. */
+/* A free page of two blocks, HH -> .., whose migratetypes change one after the other. */
 static void index_unreserve(struct kunit *test)
 {
 	static const char *const drawing = "HH.";
@@ -273,7 +273,7 @@ static void index_unreserve(struct kunit *test)
 	spb_stage_free_block(stage, 0, 0);
 	spb_stage_free_block(stage, 0, 1);
 	KUNIT_EXPECT_EQ(test, buddy_order(page), pageblock_order + 1);
-	/* There may be others. */
+	/* Other blocks of the reserve may come first. */
 	while (reach_pageblock_type(page) == MIGRATE_HIGHATOMIC)
 		KUNIT_ASSERT_TRUE(test, reach_unreserve_highatomic(stage->zone));
 	for (block = 0; block < 2; block++)
@@ -282,7 +282,7 @@ static void index_unreserve(struct kunit *test)
 	spb_stage_expect_true(test, stage->zone, "unreserved");
 }
 
-/* --- The live zone, whatever it does ---------------------------------------- */
+/* --- Loads on the live zone ------------------------------------------------- */
 
 struct load_row {
 	const char *name;
@@ -324,16 +324,16 @@ static void index_load(struct kunit *test)
 		if (!pages[nr])
 			break;
 	}
-	KUNIT_EXPECT_EQ_MSG(test, nr, row->nr, "%s: ran out", row->name);
-	spb_stage_expect_true(test, scene_zone(), "taken");
+	KUNIT_EXPECT_EQ_MSG(test, nr, row->nr, "%s: out of memory", row->name);
+	spb_stage_expect_true(test, scene_zone(), "allocated");
 	for (i = 0; i < nr; i += 2)
 		__free_pages(pages[i], order);
 	reach_drain_free_pages();
-	spb_stage_expect_true(test, scene_zone(), "half of it given back");
+	spb_stage_expect_true(test, scene_zone(), "half of it freed");
 	for (i = 1; i < nr; i += 2)
 		__free_pages(pages[i], order);
 	reach_drain_free_pages();
-	spb_stage_expect_true(test, scene_zone(), "all of it given back");
+	spb_stage_expect_true(test, scene_zone(), "all of it freed");
 }
 
 static void index_bulk(struct kunit *test)
@@ -343,12 +343,12 @@ static void index_bulk(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, pages);
 	nr = alloc_pages_bulk(GFP_KERNEL, 512, pages);
-	spb_stage_expect_true(test, scene_zone(), "taken in bulk");
+	spb_stage_expect_true(test, scene_zone(), "allocated in bulk");
 	KUNIT_EXPECT_GT(test, nr, 0);
 	while (nr--)
 		__free_page(pages[nr]);
 	reach_drain_free_pages();
-	spb_stage_expect_true(test, scene_zone(), "given back");
+	spb_stage_expect_true(test, scene_zone(), "freed");
 }
 
 static void index_at_rest(struct kunit *test)
@@ -356,7 +356,7 @@ static void index_at_rest(struct kunit *test)
 	struct zone *zone = scene_zone();
 
 	KUNIT_ASSERT_NOT_NULL(test, zone->spb);
-	KUNIT_EXPECT_GE_MSG(test, zone->spb->index.nr, 16, "a zone with many superpageblocks");
+	KUNIT_EXPECT_GE_MSG(test, zone->spb->index.nr, 16, "the zone has too few superpageblocks");
 	KUNIT_EXPECT_PTR_EQ(test, spb_of(zone, pfn_to_page(zone->zone_start_pfn)),
 			    &zone->spb->spb[0]);
 	KUNIT_EXPECT_PTR_EQ(test, spb_of(zone, pfn_to_page(zone_end_pfn(zone) - 1)),

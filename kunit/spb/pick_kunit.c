@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Picking superpageblocks: the order of preference of each policy, on made-up
- * states. No memory is touched.
+ * Picking superpageblocks: the order of preference of each policy, with synthetic
+ * states. No page is involved.
  */
 #include <kunit/test.h>
 #include <linux/ktime.h>
@@ -16,7 +16,7 @@
 
 static unsigned long long seed = 1;
 module_param(seed, ullong, 0444);
-MODULE_PARM_DESC(seed, "of the random states");
+MODULE_PARM_DESC(seed, "seed of the random states");
 
 static struct spb_fill empty(unsigned int usable)
 {
@@ -31,8 +31,8 @@ static struct spb_fill filled(unsigned int claimable, bool tainted)
 }
 
 /*
- * A scene is one word an SPB: E empty, e empty with holes, - nothing usable,
- * C and T clean and tainted with so many blocks to claim.
+ * A scene has one word per SPB: E empty, e empty with holes, - no usable block, Cn
+ * clean and Tn tainted with n claimable blocks.
  */
 static struct spb_fill parse_word(const char *word)
 {
@@ -74,7 +74,7 @@ struct scene_row {
 };
 
 static const struct scene_row scenes[] = {
-	/* what non-movable requests take without tainting */
+	/* for non-movable requests that do not taint */
 	{ "non-movable: nothing there", SPB_PICK_NONMOVABLE, "- - -", -1 },
 	{ "non-movable: never an empty one", SPB_PICK_NONMOVABLE, "E e E", -1 },
 	{ "non-movable: never a clean one", SPB_PICK_NONMOVABLE, "C1 C100 C511", -1 },
@@ -85,7 +85,7 @@ static const struct scene_row scenes[] = {
 	{ "non-movable: fullest first", SPB_PICK_NONMOVABLE, "T500 T300 T20 T400", 2 },
 	{ "non-movable: within the reserve first", SPB_PICK_NONMOVABLE, "T17 T16", 1 },
 	{ "non-movable: the lowest of equals", SPB_PICK_NONMOVABLE, "E T9 T9 T9", 1 },
-	/* what they taint when they have to */
+	/* for non-movable requests that taint */
 	{ "taint: nothing there", SPB_PICK_TAINT, "- T0 C0", -1 },
 	{ "taint: an empty one before a clean one", SPB_PICK_TAINT, "C5 C500 E", 2 },
 	{ "taint: with holes before whole", SPB_PICK_TAINT, "E C1 e", 2 },
@@ -93,7 +93,7 @@ static const struct scene_row scenes[] = {
 	{ "taint: the fullest clean one", SPB_PICK_TAINT, "C400 C2 C200", 1 },
 	{ "taint: a clean one has to have a free block", SPB_PICK_TAINT, "C0 C500", 1 },
 	{ "taint: no tainted one", SPB_PICK_TAINT, "T5 T500 C9", 2 },
-	/* where movable memory goes */
+	/* for movable requests */
 	{ "movable: nothing there", SPB_PICK_MOVABLE, "- C0", -1 },
 	{ "movable: clean before empty", SPB_PICK_MOVABLE, "E e C511", 2 },
 	{ "movable: fullest first", SPB_PICK_MOVABLE, "C500 C1 C300", 1 },
@@ -101,7 +101,7 @@ static const struct scene_row scenes[] = {
 	{ "movable: then empty, with holes first", SPB_PICK_MOVABLE, "C0 E e", 2 },
 	{ "movable: then empty", SPB_PICK_MOVABLE, "T500 C0 E", 2 },
 	{ "movable: never a tainted one", SPB_PICK_MOVABLE, "T1 T100 T511", -1 },
-	/* movable memory in tainted ones */
+	/* for movable requests in tainted SPBs */
 	{ "above the reserve: not in it", SPB_PICK_ABOVE_RESERVE, "T1 T15 T16", -1 },
 	{ "above the reserve: one above", SPB_PICK_ABOVE_RESERVE, "T16 T17", 1 },
 	{ "above the reserve: fullest first", SPB_PICK_ABOVE_RESERVE, "T512 T250 T17", 2 },
@@ -185,14 +185,14 @@ static void pick_reserve(struct kunit *test)
 				    "of %u blocks", rows[i].blocks);
 }
 
-/* --- A model, written the slow and obvious way ------------------------------ */
+/* --- A slow and simple model ------------------------------------------------ */
 
 static bool model_is_empty(const struct spb_fill *fill)
 {
 	return !fill->tainted && fill->free == fill->usable && fill->claimable;
 }
 
-/* How many sixths of what is above the reserve are there to be claimed. */
+/* How many sixths of the blocks above the reserve are claimable. */
 static int model_fullness(const struct spb_fill *fill)
 {
 	int sixths = 0, above = BLOCKS - RESERVE;
@@ -207,7 +207,7 @@ static int model_fullness(const struct spb_fill *fill)
 	return sixths;
 }
 
-/* Who comes first has the lowest rank; -1 does not qualify. */
+/* The lowest rank is picked first; -1: never. */
 static int model_rank(enum spb_policy policy, const struct spb_fill *fill)
 {
 	int fullness = model_fullness(fill);
@@ -260,7 +260,7 @@ static unsigned int dice(struct rnd_state *rnd, unsigned int sides)
 	return prandom_u32_state(rnd) % sides;
 }
 
-/* Edges are as likely as what lies between them. */
+/* Boundary values in half of the cases. */
 static unsigned int random_count(struct rnd_state *rnd, unsigned int most)
 {
 	static const unsigned int edges[] = { 0, 1, RESERVE, RESERVE + 1, BLOCKS };
@@ -330,7 +330,7 @@ static void pick_as_the_model(struct kunit *test)
 	}
 }
 
-/* With all SPBs in all buckets no word is left over, and none behind them was used. */
+/* With all SPBs in all buckets every word is used, and none behind the last. */
 static void pick_index_fits(struct kunit *test)
 {
 	unsigned int nr = *(const unsigned int *)test->param_value;
@@ -370,7 +370,7 @@ static void pick_walks_a_bucket(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, spb_pick_next(index, SPB_BUCKET_TAINTED, -1), -1);
 }
 
-/* --- What it costs ---------------------------------------------------------- */
+/* --- Cost ------------------------------------------------------------------- */
 
 #define PICKS 20000
 #define ROUNDS 15
@@ -388,14 +388,14 @@ static u64 time_picks(const struct spb_index *index)
 }
 
 /* 16384 SPBs cost more than 20% above 16. */
-static bool is_dear(const u64 *best)
+static bool is_slow(const u64 *best)
 {
 	return best[4] * 10 > best[1] * 12;
 }
 
 static const unsigned int cost_nrs[] = { 1, 16, 256, 4096, 16384 };
 
-/* Sizes take turns, so that a busy machine is the same for all; the best counts. */
+/* The sizes alternate, so that load on the machine affects all; the best time counts. */
 static void measure(struct kunit *test, u64 *best)
 {
 	struct spb_index *index[ARRAY_SIZE(cost_nrs)];
@@ -413,7 +413,7 @@ static void measure(struct kunit *test, u64 *best)
 			best[i] = min(best[i], time_picks(index[i]));
 }
 
-/* Again where it was disturbed, in other memory: where that lies may cost a quarter, too. */
+/* Try again, in other memory: load, or cache aliasing, may cost a quarter. */
 static void pick_cost(struct kunit *test)
 {
 	u64 best[ARRAY_SIZE(cost_nrs)];
@@ -422,11 +422,11 @@ static void pick_cost(struct kunit *test)
 
 	do
 		measure(test, best);
-	while (is_dear(best) && ++tries < 20);
+	while (is_slow(best) && ++tries < 20);
 	for (i = 0; i < ARRAY_SIZE(cost_nrs); i++)
 		kunit_info(test, "%5u SPBs: %llu.%02llu ns a pick\n", cost_nrs[i],
 			   best[i] / PICKS, best[i] * 100 / PICKS % 100);
-	KUNIT_EXPECT_FALSE_MSG(test, is_dear(best), "16384 SPBs cost more than 20%% above 16");
+	KUNIT_EXPECT_FALSE_MSG(test, is_slow(best), "16384 SPBs cost more than 20%% above 16");
 }
 
 static struct kunit_case spb_pick_cases[] = {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Slabs are shrunk when tainted superpageblocks are short of free pages: when that is
- * wanted, where it ends, and when it is looked at again. The drawings are those of
- * stage.h.
+ * Slabs are shrunk when tainted superpageblocks are short of free pages: what triggers
+ * that, and when it ends. The drawings are those of stage.h.
  */
 #include <kunit/static_stub.h>
 #include <kunit/test-bug.h>
@@ -21,7 +20,7 @@
 #define NOFRAG	ALLOC_NOFRAGMENT
 #define RESERVE	(spb_reserve(SPB_BLOCKS) * pageblock_nr_pages)
 
-/* --- When ------------------------------------------------------------------- */
+/* --- The trigger ------------------------------------------------------------ */
 
 struct want_row {
 	const char *name;
@@ -61,15 +60,15 @@ static void shrink_wanted(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, request.credit, row->credit_left, "%s: credit", row->name);
 }
 
-static int kicks;
+static int wakeups;
 
-static void count_kick(struct spb_zone *spbs)
+static void count_wakeup(struct spb_zone *spbs)
 {
-	kicks++;
+	wakeups++;
 }
 
-/* Twice wanted is once told, and not by one that is not short. */
-static void want_twice(struct spb_stage *stage, void *wishes)
+/* Two triggers cause one wakeup; an SPB with a reserve causes none. */
+static void want_twice(struct spb_stage *stage, void *triggers)
 {
 	struct page *full = pfn_to_page(spb_stage_pfn(stage, 0, 0));
 	struct page *reserve = pfn_to_page(spb_stage_pfn(stage, 1, 0));
@@ -79,10 +78,10 @@ static void want_twice(struct spb_stage *stage, void *wishes)
 	spbs->want_shrink = false;
 	spbs->credit = 0;
 	spb_trigger_use(stage->zone, reserve, 0);
-	*(int *)wishes = -(int)(spbs->events[SPB_WANT_SHRINK] - before);
+	*(int *)triggers = -(int)(spbs->events[SPB_WANT_SHRINK] - before);
 	spb_trigger_use(stage->zone, full, 0);
 	spb_trigger_use(stage->zone, full, 0);
-	*(int *)wishes += spbs->events[SPB_WANT_SHRINK] - before;
+	*(int *)triggers += spbs->events[SPB_WANT_SHRINK] - before;
 	spbs->want_shrink = false;
 }
 
@@ -90,13 +89,13 @@ static void shrink_wanted_once(struct kunit *test)
 {
 	static const char *const scene[] = { "U", "U....U" };
 	struct spb_stage *stage = spb_stage(test, scene, 2);
-	int wishes;
+	int triggers;
 
-	kunit_activate_static_stub(test, spb_kick, count_kick);
-	kicks = 0;
-	spb_stage_alone(stage, want_twice, &wishes);
-	KUNIT_EXPECT_EQ(test, wishes, 1);
-	KUNIT_EXPECT_EQ(test, kicks, 1);
+	kunit_activate_static_stub(test, spb_kick, count_wakeup);
+	wakeups = 0;
+	spb_stage_alone(stage, want_twice, &triggers);
+	KUNIT_EXPECT_EQ(test, triggers, 1);
+	KUNIT_EXPECT_EQ(test, wakeups, 1);
 }
 
 static void want_it(struct spb_stage *stage, void *unused)
@@ -104,7 +103,7 @@ static void want_it(struct spb_stage *stage, void *unused)
 	stage->zone->spb->want_shrink = true;
 }
 
-/* The work item of the node does it soon. */
+/* The work item of the node shrinks slabs soon. */
 static void shrink_is_done(struct kunit *test)
 {
 	static const char *const scene = "U";
@@ -122,13 +121,13 @@ static void shrink_is_done(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, READ_ONCE(spbs->want_shrink));
 }
 
-/* --- How far ---------------------------------------------------------------- */
+/* --- The end ---------------------------------------------------------------- */
 
-/* One go at the slabs as a case plays it: it frees some of what the case took. */
+/* Stands in for shrinkers: each call frees some of the pages that the case allocated. */
 struct play {
 	struct spb_pressure *pressure;
-	unsigned int goes;
-	unsigned int helpful;	/* so many of them free something */
+	unsigned int goes;	/* calls */
+	unsigned int helpful;	/* calls that free pages, the first ones */
 	unsigned int pages;
 };
 
@@ -148,13 +147,13 @@ static unsigned long play_slabs(int nid)
 struct go_row {
 	const char *name;
 	unsigned int helpful;
-	unsigned int pages;	/* that each helpful go frees */
+	unsigned int pages;	/* pages that each helpful call frees */
 	unsigned int goes;
 	unsigned long least_credit;
 	unsigned long most_credit;
 };
 
-/* A reserve is 512 of these. Others use and free some pages meanwhile. */
+/* A reserve is 512 parts. SLACK: other tasks allocate and free some pages meanwhile. */
 #define PART	(pageblock_nr_pages / 128)
 #define SLACK	64
 
@@ -168,7 +167,7 @@ static const struct go_row goes[] = {
 
 KUNIT_ARRAY_PARAM_DESC(go, goes, name);
 
-static void let_others_shrink(void *unused)
+static void enable_background(void *unused)
 {
 	struct zone *zone;
 
@@ -177,15 +176,15 @@ static void let_others_shrink(void *unused)
 			enable_work(&zone->spb->shrink);
 }
 
-/* Whoever allocates meanwhile may want it done, too. */
-static void only_i_shrink(struct kunit *test)
+/* Requests of other tasks may trigger the work item. */
+static void disable_background(struct kunit *test)
 {
 	struct zone *zone;
 
 	for_each_populated_zone(zone)
 		if (zone->spb)
 			disable_work_sync(&zone->spb->shrink);
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, let_others_shrink, NULL), 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, enable_background, NULL), 0);
 }
 
 static void shrink_goes(struct kunit *test)
@@ -198,8 +197,8 @@ static void shrink_goes(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, RESERVE, 512 * PART);
 	test->priv = &play;
 	kunit_activate_static_stub(test, spb_shrink_slabs, play_slabs);
-	only_i_shrink(test);
-	/* Last: whatever allocates after it may taint. */
+	disable_background(test);
+	/* As the last step: allocations after it may taint. */
 	play.pressure = spb_press(test, "U");
 	spb_shrink(scene_zone());
 	KUNIT_EXPECT_EQ_MSG(test, play.goes, row->goes, "%s", row->name);
@@ -210,7 +209,7 @@ static void shrink_goes(struct kunit *test)
 			helped * 10 + row->goes - helped);
 }
 
-/* With the memory of a case at rest there is no need. */
+/* Nothing is shrunk while a tainted SPB has more than its reserve. */
 static void shrink_without_need(struct kunit *test)
 {
 	static const char *const scene = "U........U";
@@ -224,7 +223,7 @@ static void shrink_without_need(struct kunit *test)
 	KUNIT_EXPECT_GE(test, stage->zone->spb->credit, RESERVE);
 }
 
-/* --- What ------------------------------------------------------------------- */
+/* --- The shrinkers ---------------------------------------------------------- */
 
 struct slab {
 	struct shrinker *shrinker;
@@ -255,7 +254,7 @@ static void free_shrinker(void *shrinker)
 	shrinker_free(shrinker);
 }
 
-/* A real shrinker is asked for a part of what it has, in each go. */
+/* Each call scans a part of the objects of a real shrinker. */
 static void shrink_asks(struct kunit *test)
 {
 	struct slab slab = { .left = 1 << 20, .nid = -1 };

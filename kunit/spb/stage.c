@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* Stages: see stage.h. */
 #include <kunit/static_stub.h>
 #include <kunit/test.h>
 #include <kunit/visibility.h>
@@ -16,10 +17,12 @@
 #define VAIN_TRIES 1000
 
 /**
- * spb_stage_pfn() - where a pageblock of the stage begins
+ * spb_stage_pfn() - first pfn of a pageblock of the stage
  * @stage: the stage
- * @at: which SPB of it
- * @block: which pageblock of that
+ * @at: SPB of the stage
+ * @block: pageblock of that SPB
+ *
+ * Return: the pfn.
  */
 unsigned long spb_stage_pfn(const struct spb_stage *stage, unsigned int at,
 			    unsigned int block)
@@ -30,10 +33,10 @@ unsigned long spb_stage_pfn(const struct spb_stage *stage, unsigned int at,
 EXPORT_SYMBOL_IF_KUNIT(spb_stage_pfn);
 
 /**
- * spb_stage_expect_true() - the records of a zone are what its pages are
+ * spb_stage_expect_true() - expect that a zone's records match its pages
  * @test: case
  * @zone: the zone
- * @when: for the message
+ * @when: for the failure message
  */
 void spb_stage_expect_true(struct kunit *test, struct zone *zone, const char *when)
 {
@@ -46,12 +49,12 @@ void spb_stage_expect_true(struct kunit *test, struct zone *zone, const char *wh
 }
 EXPORT_SYMBOL_IF_KUNIT(spb_stage_expect_true);
 
-static void label_block(struct spb_stage *stage, unsigned long pfn, int label)
+static void set_block_type(struct spb_stage *stage, unsigned long pfn, int type)
 {
-	reach_set_pageblock_type(stage->zone, pfn_to_page(pfn), label);
+	reach_set_pageblock_type(stage->zone, pfn_to_page(pfn), type);
 }
 
-/* A block in use that was relabelled passes for mixed. Our pages do not move. */
+/* The record assumes movable pages in a block whose migratetype changed: it has none. */
 static void draw_unmixed(struct spb_stage *stage, unsigned long pfn)
 {
 	guard(spinlock_irqsave)(&stage->zone->lock);
@@ -77,15 +80,14 @@ static void strike_stage(void *data)
 
 	for (at = 0; at < stage->nr; at++) {
 		for (block = 0; block < SPB_BLOCKS; block++)
-			label_block(stage, spb_stage_pfn(stage, at, block),
-				    MIGRATE_MOVABLE);
+			set_block_type(stage, spb_stage_pfn(stage, at, block), MIGRATE_MOVABLE);
 		free_owned(stage, at, 0, SPB_PAGES);
 	}
 	reach_drain_free_pages();
 }
 
-/* Takes an empty SPB below the last one taken, whole. */
-static int take_spb(struct spb_stage *stage, unsigned int at, unsigned int below)
+/* Allocates a whole empty SPB, with a lower index than @below. */
+static int alloc_spb(struct spb_stage *stage, unsigned int at, unsigned int below)
 {
 	struct spb_info info;
 	unsigned int nr;
@@ -103,28 +105,28 @@ static int take_spb(struct spb_stage *stage, unsigned int at, unsigned int below
 	return -1;
 }
 
-/* They are to be numbered from left to right, as they are drawn. */
-static int take_spbs(struct spb_stage *stage, unsigned int nr)
+/* Their indices ascend in the order of the drawings. */
+static int alloc_spbs(struct spb_stage *stage, unsigned int nr)
 {
 	unsigned int below = stage->zone->spb->index.nr;
 	unsigned int at = nr;
 
 	while (at--) {
-		int got = take_spb(stage, at, below);
+		int got = alloc_spb(stage, at, below);
 
 		if (got < 0)
-			goto give_back;
+			goto free_spbs;
 		below = got;
 	}
 	stage->nr = nr;
 	return 0;
-give_back:
+free_spbs:
 	while (++at < nr)
 		free_contig_range(spb_stage_pfn(stage, at, 0), SPB_PAGES);
 	return -ENOSPC;
 }
 
-static int label_of(char letter)
+static int type_of(char letter)
 {
 	switch (tolower(letter)) {
 	case 'u':
@@ -156,7 +158,7 @@ static unsigned long pages_free(char letter)
 
 KUNIT_DEFINE_ACTION_WRAPPER(free_rest, scene_free_rest, struct scene_block *);
 
-/* The block as scenes know them, from page @first on. From now on it is theirs. */
+/* Turns a block, from page @first on, into one of a scene, which owns it from now on. */
 static struct scene_block *scene_of_block(struct kunit *test, struct spb_stage *stage,
 					  unsigned int at, unsigned int block,
 					  unsigned long first)
@@ -188,8 +190,8 @@ static void draw_block(struct kunit *test, struct spb_stage *stage, unsigned int
 	unsigned long pfn = spb_stage_pfn(stage, at, block);
 
 	if (letter == 'n')
-		label_block(stage, pfn, MIGRATE_UNMOVABLE);
-	label_block(stage, pfn, label_of(letter));
+		set_block_type(stage, pfn, MIGRATE_UNMOVABLE);
+	set_block_type(stage, pfn, type_of(letter));
 	draw_unmixed(stage, pfn);
 	if (strchr("lLyz", letter))
 		draw_movable(test, stage, at, block, pages_free(letter));
@@ -197,7 +199,7 @@ static void draw_block(struct kunit *test, struct spb_stage *stage, unsigned int
 		free_owned(stage, at, block * pageblock_nr_pages, pages_free(letter));
 }
 
-/* Content first: what is free in a tainted SPB goes to the other pool at once. */
+/* Full blocks first: free pages of a tainted SPB move to the other free list at once. */
 static void draw_spb(struct kunit *test, struct spb_stage *stage, unsigned int at,
 		     const char *drawing, bool holes)
 {
@@ -210,12 +212,12 @@ static void draw_spb(struct kunit *test, struct spb_stage *stage, unsigned int a
 		if (holes == (pages_free(letter) > 0))
 			draw_block(test, stage, at, block, letter);
 		if (holes && strchr("yz", letter))
-			label_block(stage, spb_stage_pfn(stage, at, block),
-				    letter == 'y' ? MIGRATE_UNMOVABLE : MIGRATE_RECLAIMABLE);
+			set_block_type(stage, spb_stage_pfn(stage, at, block),
+				       letter == 'y' ? MIGRATE_UNMOVABLE : MIGRATE_RECLAIMABLE);
 	}
 }
 
-static void want_nothing(struct spb_stage *stage)
+static void clear_pending(struct spb_stage *stage)
 {
 	unsigned int at;
 
@@ -224,14 +226,14 @@ static void want_nothing(struct spb_stage *stage)
 		__clear_bit(stage->spb[at], stage->zone->spb->wanted);
 }
 
-/* Others may have wanted it, and in vain, while it was drawn. */
+/* Other requests may have left pending work and a backoff while the stage was drawn. */
 static void settle(struct spb_stage *stage)
 {
 	unsigned int at;
 
 	flush_work(&stage->zone->spb->defrag);
 	guard(spinlock_irqsave)(&stage->zone->lock);
-	want_nothing(stage);
+	clear_pending(stage);
 	for (at = 0; at < stage->nr; at++)
 		spb_stage_spb(stage, at)->rest_until = 0;
 }
@@ -245,7 +247,7 @@ static void free_last(struct spb_stage *stage, unsigned int at, const char *draw
 			free_owned(stage, at, block * pageblock_nr_pages, pageblock_nr_pages);
 }
 
-/* With memory for all that will be noted of it. */
+/* With all the memory that is needed later. */
 static struct spb_stage *new_stage(struct kunit *test, unsigned int nr)
 {
 	struct spb_stage *stage = kunit_kzalloc(test, sizeof(*stage), GFP_KERNEL);
@@ -266,12 +268,14 @@ static struct spb_stage *new_stage(struct kunit *test, unsigned int nr)
 }
 
 /**
- * spb_stage() - own superpageblocks in a drawn state
- * @test: case; skipped if there are too few empty ones
- * @drawings: what each is to look like
- * @nr: how many, at most STAGE_SPBS
+ * spb_stage() - allocate superpageblocks and bring them into a drawn state
+ * @test: case; skipped if too few superpageblocks are empty
+ * @drawings: a drawing for each
+ * @nr: their number, at most STAGE_SPBS
  *
- * They are given back empty when the case ends.
+ * They are freed when the case ends.
+ *
+ * Return: the stage.
  */
 struct spb_stage *spb_stage(struct kunit *test, const char *const *drawings,
 			    unsigned int nr)
@@ -279,8 +283,8 @@ struct spb_stage *spb_stage(struct kunit *test, const char *const *drawings,
 	struct spb_stage *stage = new_stage(test, nr);
 	unsigned int at;
 
-	scene_without_defrag(test);	/* what is wanted is for the cases to see */
-	if (take_spbs(stage, nr))
+	scene_without_defrag(test);	/* work stays pending, for the case to check */
+	if (alloc_spbs(stage, nr))
 		kunit_skip(test, "fewer than %u empty superpageblocks", nr);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, strike_stage, stage));
 	for (at = 0; at < nr; at++) {
@@ -320,10 +324,10 @@ static void hide_list(struct spb_stage *stage, unsigned int order, int list)
 }
 
 /*
- * With the lock held all the time, nothing but the stage is to be seen: the free
- * pages and superpageblocks of others are put aside.
+ * Take the free pages and superpageblocks outside the stage off the zone's lists:
+ * while the lock is held, the allocator sees only the stage.
  */
-static void hide_others(struct spb_stage *stage)
+static void hide_rest(struct spb_stage *stage)
 {
 	struct spb_zone *spbs = stage->zone->spb;
 	unsigned int order, nr;
@@ -341,7 +345,7 @@ static void hide_others(struct spb_stage *stage)
 	}
 }
 
-static void show_others(struct spb_stage *stage)
+static void show_rest(struct spb_stage *stage)
 {
 	struct spb_zone *spbs = stage->zone->spb;
 	unsigned int order, nr;
@@ -356,10 +360,10 @@ static void show_others(struct spb_stage *stage)
 }
 
 /**
- * spb_stage_free_block() - free what the stage holds of a pageblock
+ * spb_stage_free_block() - free the pages that the stage owns of a pageblock
  * @stage: the stage
- * @at: which SPB of it
- * @block: which pageblock of that
+ * @at: SPB of the stage
+ * @block: pageblock of that SPB
  */
 void spb_stage_free_block(struct spb_stage *stage, unsigned int at, unsigned int block)
 {
@@ -369,11 +373,11 @@ void spb_stage_free_block(struct spb_stage *stage, unsigned int at, unsigned int
 EXPORT_SYMBOL_IF_KUNIT(spb_stage_free_block);
 
 /**
- * spb_stage_of() - which SPB of the stage is a page in?
+ * spb_stage_of() - find the SPB of the stage that contains a page
  * @stage: the stage
  * @page: the page
  *
- * Return: its place on the stage, -1 it is not there.
+ * Return: its place on the stage, -1 if no SPB of the stage contains it.
  */
 int spb_stage_of(const struct spb_stage *stage, const struct page *page)
 {
@@ -384,7 +388,9 @@ EXPORT_SYMBOL_IF_KUNIT(spb_stage_of);
 /**
  * spb_stage_spb() - the record of an SPB of the stage
  * @stage: the stage
- * @at: which
+ * @at: SPB of the stage
+ *
+ * Return: the record.
  */
 struct superpageblock *spb_stage_spb(const struct spb_stage *stage, unsigned int at)
 {
@@ -393,10 +399,10 @@ struct superpageblock *spb_stage_spb(const struct spb_stage *stage, unsigned int
 EXPORT_SYMBOL_IF_KUNIT(spb_stage_spb);
 
 /**
- * spb_stage_alone() - do something while there is only the stage
+ * spb_stage_alone() - call a function while the allocator sees only the stage
  * @stage: the stage
- * @act: called with zone->lock held
- * @data: for that
+ * @act: the function, called with zone->lock held
+ * @data: passed to @act
  */
 void spb_stage_alone(struct spb_stage *stage, void (*act)(struct spb_stage *stage, void *data),
 		     void *data)
@@ -404,18 +410,20 @@ void spb_stage_alone(struct spb_stage *stage, void (*act)(struct spb_stage *stag
 	unsigned long flags;
 
 	spin_lock_irqsave(&stage->zone->lock, flags);
-	hide_others(stage);
+	hide_rest(stage);
 	act(stage, data);
-	show_others(stage);
+	show_rest(stage);
 	spin_unlock_irqrestore(&stage->zone->lock, flags);
 }
 EXPORT_SYMBOL_IF_KUNIT(spb_stage_alone);
 
 /**
- * spb_no_target() - stands in for spb_alloc_target() when there is to be no room
+ * spb_no_target() - stub for spb_alloc_target() that finds no page
  * @zone: ignored
  * @order: ignored
  * @from_tainted: ignored
+ *
+ * Return: NULL.
  */
 struct page *spb_no_target(struct zone *zone, unsigned int order, bool from_tainted)
 {
@@ -431,8 +439,10 @@ static unsigned long stopped_now(void)
 }
 
 /**
- * spb_stop_clock() - a run has all the time it needs, on any machine
+ * spb_stop_clock() - stop the clock of defragmentation until the case ends
  * @test: case
+ *
+ * No run times out then, however slow the machine.
  */
 void spb_stop_clock(struct kunit *test)
 {
@@ -447,8 +457,8 @@ static void put_pinned(void *page)
 }
 
 /**
- * spb_pin() - hold a reference, so that a page cannot be moved
- * @test: case; it ends with that
+ * spb_pin() - take a reference until the case ends: the page cannot migrate
+ * @test: case
  * @page: the page
  */
 void spb_pin(struct kunit *test, struct page *page)
@@ -459,9 +469,9 @@ void spb_pin(struct kunit *test, struct page *page)
 EXPORT_SYMBOL_IF_KUNIT(spb_pin);
 
 /**
- * spb_unpin() - give the reference back before the case ends
+ * spb_unpin() - drop the reference of spb_pin() before the case ends
  * @test: case
- * @page: from spb_pin()
+ * @page: the page
  */
 void spb_unpin(struct kunit *test, struct page *page)
 {
@@ -485,28 +495,28 @@ static void note_answer(struct spb_stage *stage, struct stage_request *request,
 
 	request->at = at_of(stage, pfn);
 	request->block = (pfn >> pageblock_order) & (SPB_BLOCKS - 1);
-	request->label = reach_pageblock_type(page);
+	request->block_type = reach_pageblock_type(page);
 	request->foreign = get_pageblock_foreign(page);
 	request->tainted = spb_of(stage->zone, page)->tainted;
 }
 
-/* What was wanted before is put aside, what is wanted now counted and forgotten. */
+/* Saves and restores the zone's pending work; the request's own is counted and dropped. */
 static void ask(struct spb_stage *stage, void *data)
 {
 	struct stage_request *request = data;
 	struct spb_zone *spbs = stage->zone->spb;
 	bool want_all = spbs->want_all, want_shrink = spbs->want_shrink;
 	unsigned long credit = spbs->credit;
-	unsigned int others_evacuable = spbs->nr_evacuable - evacuable(stage);
+	unsigned int rest_evacuable = spbs->nr_evacuable - evacuable(stage);
 	unsigned long before[NR_SPB_EVENTS];
 	struct page *page;
 	int i;
 
-	want_nothing(stage);
+	clear_pending(stage);
 	spbs->want_all = false;
 	spbs->want_shrink = false;
 	spbs->credit = request->credit;
-	spbs->nr_evacuable -= others_evacuable;
+	spbs->nr_evacuable -= rest_evacuable;
 	memcpy(before, spbs->events, sizeof(before));
 	page = reach_rmqueue(stage->zone, request->order, request->type,
 			     request->alloc_flags);
@@ -519,34 +529,34 @@ static void ask(struct spb_stage *stage, void *data)
 		reach_free_one_page(page, stage->zone, request->order,
 				    reach_pageblock_type(page));
 	}
-	spbs->nr_evacuable += others_evacuable;
+	spbs->nr_evacuable += rest_evacuable;
 	spbs->want_all = want_all;
 	spbs->want_shrink = want_shrink;
 	spbs->credit = credit;
-	want_nothing(stage);
+	clear_pending(stage);
 }
 
 /**
- * spb_stage_ask() - ask the zone for a page while there is only the stage
+ * spb_stage_ask() - allocate a page while the allocator sees only the stage
  * @stage: the stage
- * @request: what is wanted; the answer is filled in
+ * @request: the request; the result is filled in
  *
- * The page is given back at once.
+ * The page is freed at once.
  */
 void spb_stage_ask(struct spb_stage *stage, struct stage_request *request)
 {
 	*request = (struct stage_request) { .type = request->type,
 		.order = request->order, .alloc_flags = request->alloc_flags,
-		.credit = request->credit, .at = -1, .block = -1, .label = -1 };
+		.credit = request->credit, .at = -1, .block = -1, .block_type = -1 };
 	spb_stage_alone(stage, ask, request);
 }
 EXPORT_SYMBOL_IF_KUNIT(spb_stage_ask);
 
 /**
- * spb_stage_free() - free the first pageblock while a user task captures
+ * spb_stage_free() - free the first pageblock in a user task that may capture it
  * @test: case
  * @stage: the stage
- * @capc: capture control in force
+ * @capc: capture control of the task
  */
 void spb_stage_free(struct kunit *test, struct spb_stage *stage,
 		    struct capture_control *capc)
@@ -568,25 +578,25 @@ static void relieve(void *data)
 	reach_drain_free_pages();
 }
 
-/* It gives up, too, when somebody else has the lock: that is not the end. */
+/* alloc_pages_nolock() also fails while another task holds the lock: try again then. */
 static void use_up(struct spb_pressure *pressure)
 {
 	unsigned int vain = 0;
-	unsigned long held_back;
+	unsigned long blocked;
 	struct page *page;
 
 	do {
-		held_back = spb_grown(pressure, SPB_HELD_BACK);
+		blocked = spb_grown(pressure, SPB_HELD_BACK);
 		page = alloc_pages_nolock(0, zone_to_nid(pressure->stage->zone), 0);
 		if (page)
 			list_add(&page->lru, &pressure->taken);
 		else
 			cond_resched();
 		vain = page ? 0 : vain + 1;
-	} while (page || (held_back == spb_grown(pressure, SPB_HELD_BACK) && vain < VAIN_TRIES));
+	} while (page || (blocked == spb_grown(pressure, SPB_HELD_BACK) && vain < VAIN_TRIES));
 }
 
-/* What is left when the others are used up is all the kernel has meanwhile. */
+/* The kernel has to run on the superpageblocks that are not tainted. */
 static void need_untainted(struct kunit *test)
 {
 	const struct spb_zone *spbs = scene_zone()->spb;
@@ -599,12 +609,15 @@ static void need_untainted(struct kunit *test)
 }
 
 /**
- * spb_press_all() - use up all that may be had without tainting
+ * spb_press_all() - allocate all pages that non-movable requests get without tainting
  * @test: case; skipped if there are other nodes
- * @drawings: the SPBs of the stage
- * @nr: how many
+ * @drawings: a drawing for each SPB of the stage
+ * @nr: their number
  *
- * By the entry that gives up then. It is given back when the case ends.
+ * alloc_pages_nolock() does that: it never taints. The pages are freed when the case
+ * ends.
+ *
+ * Return: the stage and the pages.
  */
 struct spb_pressure *spb_press_all(struct kunit *test, const char *const *drawings,
 				   unsigned int nr)
@@ -621,9 +634,10 @@ struct spb_pressure *spb_press_all(struct kunit *test, const char *const *drawin
 	memcpy(pressure->before, pressure->spbs->events, sizeof(pressure->before));
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, relieve, pressure));
 	use_up(pressure);
-	KUNIT_EXPECT_EQ_MSG(test, spb_grown(pressure, SPB_TAINT), 0, "nolock must not taint");
+	KUNIT_EXPECT_EQ_MSG(test, spb_grown(pressure, SPB_TAINT), 0,
+			    "alloc_pages_nolock() must not taint");
 	KUNIT_ASSERT_GT_MSG(test, spb_grown(pressure, SPB_HELD_BACK), 0,
-			    "nothing was held back");
+			    "no request was blocked by ALLOC_NOFRAGMENT");
 	memcpy(pressure->before, pressure->spbs->events, sizeof(pressure->before));
 	return pressure;
 }
@@ -632,7 +646,9 @@ EXPORT_SYMBOL_IF_KUNIT(spb_press_all);
 /**
  * spb_press() - spb_press_all() with one SPB on the stage
  * @test: case; skipped if there are other nodes
- * @drawing: what it looks like
+ * @drawing: its drawing
+ *
+ * Return: the stage and the pages.
  */
 struct spb_pressure *spb_press(struct kunit *test, const char *drawing)
 {
@@ -641,7 +657,7 @@ struct spb_pressure *spb_press(struct kunit *test, const char *drawing)
 EXPORT_SYMBOL_IF_KUNIT(spb_press);
 
 /**
- * spb_relieve() - give back what spb_press() used up, before the case ends
+ * spb_relieve() - free the pages of spb_press() before the case ends
  * @test: case
  * @pressure: from spb_press()
  */
@@ -652,9 +668,11 @@ void spb_relieve(struct kunit *test, struct spb_pressure *pressure)
 EXPORT_SYMBOL_IF_KUNIT(spb_relieve);
 
 /**
- * spb_grown() - how often something happened since spb_press()
- * @pressure: from there
- * @event: what
+ * spb_grown() - how often an event happened since spb_press()
+ * @pressure: from spb_press()
+ * @event: the event
+ *
+ * Return: the number of events.
  */
 unsigned long spb_grown(const struct spb_pressure *pressure, enum spb_event event)
 {
@@ -663,7 +681,7 @@ unsigned long spb_grown(const struct spb_pressure *pressure, enum spb_event even
 EXPORT_SYMBOL_IF_KUNIT(spb_grown);
 
 /**
- * spb_take_back() - one of the pages used up, to be freed
+ * spb_take_back() - remove one of the pages of spb_press(), for the case to free
  * @test: case
  * @pressure: from spb_press()
  *
@@ -680,7 +698,7 @@ struct page *spb_take_back(struct kunit *test, struct spb_pressure *pressure)
 		list_del(&page->lru);
 		return page;
 	}
-	KUNIT_FAIL_AND_ABORT(test, "nothing was taken from an unmovable block");
+	KUNIT_FAIL_AND_ABORT(test, "no page is from an unmovable block");
 	return NULL;
 }
 EXPORT_SYMBOL_IF_KUNIT(spb_take_back);

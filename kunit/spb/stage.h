@@ -2,16 +2,16 @@
 /*
  * Stages: whole superpageblocks of a running zone, brought into a drawn state.
  *
- * A drawing has a letter a pageblock, the last one stands for the rest, too:
+ * A drawing has one letter per pageblock; the last letter repeats up to the end:
  *   .        free
  *   M U R H  movable, unmovable, reclaimable, highatomic block, wholly in use
- *   m u r h  the same, but for one free page of STAGE_HOLE order
- *   n        movable block that hosts unmovable pages, with such a hole
- *   l        movable block of pages that really can migrate, with such a hole
+ *   m u r h  the same, but for a hole: one free page of order STAGE_HOLE
+ *   n        movable block with unmovable pages and a hole
+ *   l        movable block with pages that can migrate, and a hole
  *   L        the same, wholly in use
- *   y z      the same as l, but relabelled unmovable, reclaimable then: mixed
+ *   y z      as l, then changed to unmovable, reclaimable: has movable pages
  *   v        unmovable block, half of it free
- *   x        unmovable while the rest is drawn, free when all is done
+ *   x        unmovable while the rest is drawn, free when all is drawn
  */
 #ifndef _MM_SUPERPAGEBLOCK_TESTS_STAGE_H
 #define _MM_SUPERPAGEBLOCK_TESTS_STAGE_H
@@ -24,16 +24,16 @@
 #include "../superpageblock.h"
 
 #define STAGE_HOLE	3	/* order of the free page */
-#define STAGE_SPBS	4	/* most SPBs of a drawing */
+#define STAGE_SPBS	4	/* maximum number of SPBs on a stage */
 
 /**
  * struct spb_stage - the superpageblocks of a case
  * @zone: their zone
- * @nr: how many there are
- * @spb: their numbers, ascending
- * @owned: pages we hold, a bit each
- * @zone_lists: free pages of others while they are hidden
- * @buckets: where the SPBs of others are while they are hidden
+ * @nr: their number
+ * @spb: their indices in the zone, ascending
+ * @owned: one bit per page that the stage owns
+ * @hidden: the zone's free pages outside the stage, while they are hidden
+ * @buckets: the buckets of the SPBs outside the stage, while they are hidden
  */
 struct spb_stage {
 	struct zone *zone;
@@ -45,18 +45,18 @@ struct spb_stage {
 };
 
 /**
- * struct spb_request - what is asked of the zone, and what it gave
- * @type: migratetype
- * @order: order
+ * struct stage_request - a request to the zone, and the result
+ * @type: requested migratetype
+ * @order: requested order
  * @alloc_flags: ALLOC_* flags
  * @credit: the zone's credit before and after, see use_credit()
- * @want_all: whether all tainted ones are to be defragmented afterwards
- * @at: which SPB of the stage served it, -1 none
- * @block: which pageblock of that
- * @label: its label afterwards
- * @foreign: whether it hosts foreign content afterwards
- * @tainted: whether that SPB is tainted afterwards
- * @events: counters that grew
+ * @want_all: defragmentation of all tainted SPBs is pending afterwards
+ * @at: SPB of the stage that served the request, -1 for none
+ * @block: pageblock of that SPB
+ * @block_type: migratetype of that pageblock afterwards
+ * @foreign: that pageblock, if movable, has non-movable pages afterwards
+ * @tainted: that SPB is tainted afterwards
+ * @events: how much each counter grew
  */
 struct stage_request {
 	int type;
@@ -66,13 +66,13 @@ struct stage_request {
 	bool want_all;
 	int at;
 	int block;
-	int label;
+	int block_type;
 	bool foreign;
 	bool tainted;
 	unsigned long events[NR_SPB_EVENTS];
 };
 
-/* How many SPBs a row has drawn. */
+/* The number of SPBs that a row draws. */
 static inline unsigned int spb_scene_size(const char *const *scene)
 {
 	unsigned int nr = 0;
@@ -82,7 +82,7 @@ static inline unsigned int spb_scene_size(const char *const *scene)
 	return nr;
 }
 
-/* As many pages, and more time than any run of a case takes. */
+/* Limits for so many pages, and for more time than any run of a case takes. */
 static inline struct spb_limits spb_limits_soon(unsigned long pages)
 {
 	return (struct spb_limits) { pages, jiffies + 60 * HZ };
@@ -113,11 +113,11 @@ void spb_unpin(struct kunit *test, struct page *page);
 void spb_stage_expect_true(struct kunit *test, struct zone *zone, const char *when);
 
 /**
- * struct spb_pressure - a zone in which nothing can be had without tainting
+ * struct spb_pressure - a zone in which all non-movable requests would taint
  * @stage: its stage
  * @spbs: its SPBs
- * @taken: all that could be had
- * @before: counters when that was done
+ * @taken: the pages that were allocated to reach that state
+ * @before: the counters when that state was reached
  */
 struct spb_pressure {
 	struct spb_stage *stage;
