@@ -10,7 +10,7 @@
 #include <linux/smp.h>
 #include <linux/topology.h>
 
-static void __init assign_cpu(unsigned int cpu)
+static void __init assign_node(unsigned int cpu)
 {
 	int nid = find_nth_bit(node_online_map.bits, MAX_NUMNODES,
 			       cpu % num_online_nodes());
@@ -30,7 +30,7 @@ void __init um_numa_init(void)
 	/* It is true because there are no real nodes, and would put all CPUs on node 0. */
 	numa_off = false;
 	for_each_possible_cpu(cpu)
-		assign_cpu(cpu);
+		assign_node(cpu);
 }
 
 /* The first function that may write per-cpu variables. */
