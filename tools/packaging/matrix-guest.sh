@@ -72,7 +72,7 @@ do_step() {
 	unload) step unload unload ;;
 	quick) script quick scenarios/quick/guest.sh ;;
 	# It checks the log itself; the kernel logs its out-of-memory tests there.
-	knobs) script knobs tests/knobs/knobs.sh && log_mark ;;
+	knobs) script knobs tests/knobs/knobs.py && log_mark ;;
 	lockdown) step lockdown lock_down ;;
 	log) step log log_check ;;
 	esac
