@@ -66,10 +66,10 @@ page() {
 		--html-title "fragbed: coverage" "${folders[@]}"
 }
 
+parts=$(parts)
 "$TOOLS/packages.sh" coverage
 make_run_folder
 tree=$("$TOOLS/prepare.sh")
-parts=$(parts)
 mapfile -t configs < <(cut -d'|' -f1 <<<"$parts" | uniq)
 for config in "${configs[@]}"; do
 	mkdir -p "$run/$config"
