@@ -144,7 +144,7 @@ def check_packages():
     for path in scripts():
         if path == "tools/check/lists.py":
             continue
-        for names in re.findall(r"packages\.sh\"? ((?:[a-z][\w-]* ?)+)", read(path)):
+        for names in re.findall(r"^[^#\n]*packages\.sh\"? ((?:[a-z][\w-]* ?)+)", read(path), re.M):
             for name in names.split():
                 if name not in known:
                     yield f"{path}: tools/packages.sh has no '{name}'"
