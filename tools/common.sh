@@ -49,7 +49,7 @@ check_config() { config_field "$1" build >/dev/null || exit 1; }
 guest_script() {
 	local file
 	for file in "$REPO"/debugfs-scripts/{scenarios/"$1"/guest,tests/*/"$1"}.{sh,py}; do
-		[ ! -f "$file" ] || { printf '%s\n' "$file" && return; }
+		[ ! -x "$file" ] || { printf '%s\n' "$file" && return; }
 	done
 	die "no scenario and no test '$1' in debugfs-scripts/"
 }

@@ -83,11 +83,12 @@ class Step:
 def guest_scripts():
     """name -> path of the scenarios and tests a guest can run, as guest_script() in common.sh."""
     found = {}
-    for suffix in ("sh", "py"):
-        for path in glob.glob(f"{REPO}/debugfs-scripts/scenarios/*/guest.{suffix}"):
-            found.setdefault(os.path.basename(os.path.dirname(path)), path)
-        for path in glob.glob(f"{REPO}/debugfs-scripts/tests/*/*.{suffix}"):
-            found.setdefault(os.path.basename(path).removesuffix("." + suffix), path)
+    for path in glob.glob(f"{REPO}/debugfs-scripts/scenarios/*/guest.*"):
+        found[os.path.basename(os.path.dirname(path))] = path
+    for path in sorted(glob.glob(f"{REPO}/debugfs-scripts/tests/*/*.*")):
+        name, suffix = os.path.splitext(os.path.basename(path))
+        if suffix in (".sh", ".py") and os.access(path, os.X_OK) and name != "run":
+            found.setdefault(name, path)
     return found
 
 
