@@ -2,15 +2,16 @@
 /*
  * fuzz -w WRITES -s SEED [-t THREADS] [-h SECONDS] -c CORPUS -o OUT -x REGEX MODULE...
  *
- * Writes lines that make sense and lines that do not (fuzz_lines.c) to the knobs there is
- * a corpus for, from several threads. Another one meanwhile interrupts them, unloads the
- * module and loads one of those given, the first for the most part. All of the kernel's log
- * that is not the module's is copied to OUT/log, and looked through for REGEX.
+ * Writes valid and invalid lines (fuzz_lines.c) to the knobs that are in the corpus, from
+ * several threads. Meanwhile another thread interrupts them, unloads the module and loads
+ * one of the given ones, mostly the first. Copies the kernel's log, but for the module's
+ * messages, to OUT/log and searches it for REGEX.
  *
- * With CONFIG_KCOV a line that came through code no line before it did is kept, as if it
- * had been in the corpus, and is left in OUT/corpus, whose folders are there.
+ * With CONFIG_KCOV a line that reaches new code is used like a line of the corpus, and is
+ * saved in OUT/corpus, whose folders must exist.
  *
- * Exit: 0 done, 1 the kernel complained, 2 cannot run; a hang panics the kernel.
+ * Exit code: 0 done, 1 REGEX matched or log lines may be lost, 2 cannot run. A hang panics
+ * the kernel.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -36,7 +37,7 @@
 #define FILES_MAX	64
 #define LAST_LINES	8
 #define TICK_US		10000
-#define TELL_SECONDS	15
+#define REPORT_SECONDS	15
 #define PAGE		4096
 #define HUGE		1048576
 
@@ -48,32 +49,32 @@ struct last_line {
 struct writer {
 	pthread_t thread;
 	struct dice dice;
-	struct knob *knob;		/* being written to, or NULL */
-	unsigned long done;		/* writes */
-	unsigned long *cover;		/* the kernel's, or NULL */
-	struct last_line last[LAST_LINES];	/* a ring, of which @done is the next */
-	char *edge;			/* one page, and nothing behind it */
+	struct knob *knob;		/* of the current write, or NULL */
+	unsigned long done;		/* number of writes */
+	unsigned long *cover;		/* buffer of kcov, or NULL */
+	struct last_line last[LAST_LINES];	/* a ring; @done is the next index */
+	char *edge;			/* one page, followed by an unreadable one */
 };
 
 static struct knob knobs[KNOBS_MAX];
 static unsigned int nr_knobs;
-static char *files[FILES_MAX];		/* those that can be read */
+static char *files[FILES_MAX];		/* readable files of the module */
 static unsigned int nr_files;
 static struct writer writers[THREADS_MAX];
 
-/* What was asked. */
+/* Options */
 static unsigned long nr_writes;
 static unsigned long seed = 1;
 static unsigned int nr_writers = 4;
 static unsigned int hang_seconds = 120;
 static const char *corpus, *out, *regex;
-static char **modules;			/* up to a NULL */
+static char **modules;			/* NULL-terminated */
 
 static long writes_left;
-static bool let_go;			/* the module is about to go: do not keep files open */
+static bool let_go;			/* keep no file open: the module is to be unloaded */
 static bool over;
 static unsigned long unloads, refused_unloads, signals;
-static unsigned long moves;		/* of the mover, to see that it is alive */
+static unsigned long moves;		/* of mover_thread(): if it grows, the thread is alive */
 
 void die(const char *format, ...)
 {
@@ -97,7 +98,7 @@ static bool write_file(const char *path, const char *text)
 
 /* --- writing ------------------------------------------------------------------------ */
 
-/* With something in it that cannot be read. */
+/* The end of the buffer cannot be read: -EFAULT. */
 static ssize_t write_over_edge(struct writer *me, int fd, const struct line *line)
 {
 	size_t inside = dice_below(&me->dice, line->len + 1);
@@ -174,13 +175,13 @@ static bool take_turn(void)
 	       __atomic_fetch_sub(&writes_left, 1, __ATOMIC_RELAXED) > 0;
 }
 
-/* These end all the others do. */
+/* These two end everything that other writes started. */
 static bool ends_all(const struct knob *knob)
 {
 	return !strcmp(knob->path, "reset") || !strcmp(knob->path, "lease");
 }
 
-/* Of two the one that took less time so far: else all would wait in the slow ones. */
+/* The one of two that took less time so far: otherwise all threads would be in slow ones. */
 static struct knob *pick_knob(struct dice *dice)
 {
 	struct knob *a = &knobs[dice_below(dice, nr_knobs)];
@@ -192,7 +193,7 @@ static struct knob *pick_knob(struct dice *dice)
 
 static void read_something(struct dice *dice)
 {
-	static char text[1 << 16];	/* nobody looks at it */
+	static char text[1 << 16];	/* not used */
 	int fd = open(files[dice_below(dice, nr_files)], O_RDONLY);
 
 	if (fd < 0)
@@ -201,7 +202,7 @@ static void read_something(struct dice *dice)
 	close(fd);
 }
 
-/* While the module is away there is no file. */
+/* There is no file while the module is unloaded. */
 static void write_for_a_while(struct writer *me)
 {
 	struct knob *knob = pick_knob(&me->dice);
@@ -223,7 +224,7 @@ static void write_for_a_while(struct writer *me)
 	}
 	close(fd);
 	__atomic_store_n(&me->knob, NULL, __ATOMIC_RELAXED);
-	/* Else the next file is open before it could go. */
+	/* Otherwise this thread opens the next file before the module can be unloaded. */
 	if (__atomic_load_n(&let_go, __ATOMIC_RELAXED))
 		usleep(dice_below(&me->dice, 2000));
 }
@@ -242,7 +243,7 @@ static void *writer_thread(void *data)
 	return NULL;
 }
 
-/* --- the module comes and goes --------------------------------------------------------- */
+/* --- unloading and loading the module -------------------------------------------------- */
 
 static void reload(struct dice *dice)
 {
@@ -265,7 +266,7 @@ static bool unload(void)
 	return unloaded;
 }
 
-/* Writers go on, but keep no file open, so that a moment comes when nobody has. */
+/* Writers continue, but keep no file open, so that the module can be unloaded. */
 static void reload_for_sure(struct dice *dice)
 {
 	__atomic_store_n(&let_go, true, __ATOMIC_RELAXED);
@@ -309,7 +310,7 @@ static void *mover_thread(void *data)
 	return NULL;
 }
 
-/* --- looking on ------------------------------------------------------------------------ */
+/* --- reports and hangs ----------------------------------------------------------------- */
 
 static unsigned long sum_of(const struct knob *knob)
 {
@@ -340,7 +341,7 @@ static unsigned int lines_found(void)
 	return nr;
 }
 
-static void tell(long seconds)
+static void report(long seconds)
 {
 	printf("# %ld s: %lu writes, %lu unloads and %lu refused, %lu signals",
 	       seconds, all_done(), unloads, refused_unloads, signals);
@@ -348,35 +349,35 @@ static void tell(long seconds)
 	fflush(stdout);
 }
 
-static void tell_knob(const struct knob *knob, unsigned long all_busy)
+static void report_knob(const struct knob *knob, unsigned long all_busy)
 {
-	static const int told[] = { 0, EINVAL, EBUSY, EINTR, ENOMEM, ENXIO, E2BIG };
+	static const int shown[] = { 0, EINVAL, EBUSY, EINTR, ENOMEM, ENXIO, E2BIG };
 	unsigned long sum = sum_of(knob), other = sum;
 	size_t i;
 
 	printf("# %-16s %9lu", knob->path, sum);
-	for (i = 0; i < ARRAY_SIZE(told); i++) {
-		printf(" %8lu", knob->results[told[i]]);
-		other -= knob->results[told[i]];
+	for (i = 0; i < ARRAY_SIZE(shown); i++) {
+		printf(" %8lu", knob->results[shown[i]]);
+		other -= knob->results[shown[i]];
 	}
 	printf(" %7lu %4lu%%\n", other, all_busy ? knob->busy * 100 / all_busy : 0);
 }
 
-static void tell_knobs(void)
+static void report_knobs(void)
 {
 	unsigned long busy = 0;
 	unsigned int i;
 
 	for (i = 0; i < nr_knobs; i++)
 		busy += knobs[i].busy;
-	printf("# %-16s %9s %8s %8s %8s %8s %8s %8s %8s %7s  time\n", "knob", "writes", "taken",
+	printf("# %-16s %9s %8s %8s %8s %8s %8s %8s %8s %7s  time\n", "knob", "writes", "OK",
 	       "EINVAL", "EBUSY", "EINTR", "ENOMEM", "ENXIO", "E2BIG", "other");
 	for (i = 0; i < nr_knobs; i++)
-		tell_knob(&knobs[i], busy);
+		report_knob(&knobs[i], busy);
 }
 
-/* What was being written when it happened. */
-static void tell_last_lines(const struct writer *writer)
+/* The last writes of a thread, and the one that is running. */
+static void report_last_lines(const struct writer *writer)
 {
 	char text[4 * LINE_ROOM + 2];
 	unsigned long i, done = writer->done;
@@ -388,24 +389,24 @@ static void tell_last_lines(const struct writer *writer)
 			continue;
 		line_escape(text, sizeof(text), &last->line);
 		printf("# thread %d, %s: %s%s\n", (int)(writer - writers), last->knob->path, text,
-		       i == done && writer->knob ? " (at work)" : "");
+		       i == done && writer->knob ? " (running)" : "");
 	}
 }
 
-static void tell_all_last_lines(void)
+static void report_all_last_lines(void)
 {
 	unsigned int i;
 
 	for (i = 0; i < nr_writers; i++)
-		tell_last_lines(&writers[i]);
+		report_last_lines(&writers[i]);
 	fflush(stdout);
 }
 
-/* All stacks to the console, and the end of it: who hangs cannot be killed. */
+/* A thread that hangs cannot be killed: prints all stacks to the console and panics. */
 static void panic_for_hang(const char *who)
 {
-	printf("# %s has not moved for %u s\n", who, hang_seconds);
-	tell_all_last_lines();
+	printf("# %s made no progress for %u s\n", who, hang_seconds);
+	report_all_last_lines();
 	sync();
 	write_file("/proc/sysrq-trigger", "8");
 	write_file("/proc/sysrq-trigger", "w");
@@ -413,7 +414,7 @@ static void panic_for_hang(const char *who)
 	write_file("/proc/sysrq-trigger", "c");
 }
 
-/* Called about once a second; half way there a signal ends what may just be slow. */
+/* Called about once a second; after half of the time a signal ends a write that is only slow. */
 static void look_for_hang(void)
 {
 	static unsigned long before[THREADS_MAX + 1];
@@ -467,10 +468,10 @@ static time_t uptime(void)
 	return now.tv_sec;
 }
 
-/* Until all was written, or the kernel complained. */
+/* Runs until all lines are written, or REGEX matches a line of the log. */
 static void look_on(void)
 {
-	time_t start = uptime(), told = start, looked = start, now;
+	time_t start = uptime(), reported = start, looked = start, now;
 
 	while ((writes_left > 0 || !all_idle()) && !log_has_trouble()) {
 		usleep(TICK_US);
@@ -479,12 +480,12 @@ static void look_on(void)
 		if (now != looked)
 			look_for_hang();
 		looked = now;
-		if (now < told + TELL_SECONDS)
+		if (now < reported + REPORT_SECONDS)
 			continue;
-		tell(now - start);
-		told = now;
+		report(now - start);
+		reported = now;
 	}
-	tell(uptime() - start);
+	report(uptime() - start);
 }
 
 /* --- start and end --------------------------------------------------------------------- */
@@ -564,7 +565,7 @@ static void start(pthread_t *thread, void *(*function)(void *), void *data)
 		die("# pthread_create: %s\n", strerror(error));
 }
 
-/* Only to end what waits in the kernel. */
+/* A signal with a handler ends a write that waits in the kernel. */
 static void interrupted(int unused)
 {
 }
@@ -590,16 +591,16 @@ static bool save_lines(void)
 
 static bool judge(void)
 {
-	sleep(1);	/* for the last of the log */
-	tell_knobs();
+	sleep(1);	/* for the last lines of the log */
+	report_knobs();
 	if (!save_lines())
-		printf("# the lines kept could not be written to %s/corpus\n", out);
+		printf("# cannot write the kept lines to %s/corpus\n", out);
 	if (log_was_late())
-		printf("# some of the log may have been missed: give the kernel a larger one\n");
+		printf("# log lines may be lost: boot the kernel with a larger log_buf_len\n");
 	if (!log_has_trouble())
 		return !log_was_late();
-	printf("# the kernel complained, see %s/log; what was written last:\n", out);
-	tell_all_last_lines();
+	printf("# the kernel's log has a splat, see %s/log; the last writes:\n", out);
+	report_all_last_lines();
 	return false;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What fuzz.c has to do with the kernel besides writing: the module, which comes and goes,
- * the code of it that a write came through, and the log.
+ * What fuzz.c needs from the kernel besides writes: loading and unloading the module, the
+ * coverage of its code, and the log.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -20,17 +20,17 @@
 
 #include "fuzz.h"
 
-#define COVER_WORDS	16384	/* more than a write comes through, for the most part */
-#define CODE_MAX	1048576	/* bytes of a module */
+#define COVER_WORDS	16384	/* enough for most writes */
+#define CODE_MAX	1048576	/* bytes of a module's code */
 #define TICK_US		10000
 
-/* Of klogctl(); no header has them for programs. */
+/* For klogctl(); no user space header defines them. */
 #define SYSLOG_ACTION_READ		2
 #define SYSLOG_ACTION_SIZE_UNREAD	9
 #define SYSLOG_ACTION_SIZE_BUFFER	10
 
-static unsigned long module_base;	/* where its code is, 0: not known */
-static unsigned char seen[CODE_MAX];	/* code that was come through */
+static unsigned long module_base;	/* address of its code, 0 if unknown */
+static unsigned char seen[CODE_MAX];	/* code that some line reached */
 static unsigned long nr_seen;
 static regex_t trouble_regex;
 static bool trouble;
@@ -53,7 +53,7 @@ static unsigned long find_code(void)
 	return base;
 }
 
-/* Of the one that is loaded now. */
+/* Follows the module that is loaded now. */
 void module_follow(void)
 {
 	__atomic_store_n(&module_base, find_code(), __ATOMIC_RELAXED);
@@ -64,7 +64,7 @@ bool module_is_loaded(void)
 	return find_code();
 }
 
-/* One whose code is followed, or not: @followed. */
+/* Loads a module; if @followed, its coverage counts. */
 void module_load(const char *path, bool followed)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -76,7 +76,7 @@ void module_load(const char *path, bool followed)
 		module_follow();
 }
 
-/* Refused while a file is open, and it may be opened at the same moment. */
+/* Fails while a file is open; a writer may open one at any moment. */
 bool module_unload(void)
 {
 	unsigned long base = module_base;
@@ -90,9 +90,9 @@ bool module_unload(void)
 	return false;
 }
 
-/* --- what a write came through ------------------------------------------------------ */
+/* --- coverage ----------------------------------------------------------------------- */
 
-/* Of the calling thread; NULL if the kernel has no kcov. */
+/* Returns the buffer of the calling thread, or NULL if the kernel has no kcov. */
 unsigned long *cover_open(void)
 {
 	int fd = open("/sys/kernel/debug/kcov", O_RDWR);
@@ -109,7 +109,7 @@ unsigned long *cover_open(void)
 	return map;
 }
 
-/* Returns the code that is looked at, for cover_is_new(): it may be unloaded meanwhile. */
+/* Returns the module's address for cover_is_new(), since it may be unloaded meanwhile. */
 unsigned long cover_start(unsigned long *cover)
 {
 	if (!cover)
@@ -118,7 +118,7 @@ unsigned long cover_start(unsigned long *cover)
 	return __atomic_load_n(&module_base, __ATOMIC_RELAXED);
 }
 
-/* Is there code among it that nobody came through before? Only that of the module counts. */
+/* Did the write reach code of the module that no write reached before? */
 bool cover_is_new(const unsigned long *cover, unsigned long base)
 {
 	unsigned long i, nr = cover && base ? cover[0] : 0;
@@ -140,9 +140,9 @@ unsigned long cover_places(void)
 	return __atomic_load_n(&nr_seen, __ATOMIC_RELAXED);
 }
 
-/* --- what the kernel says ----------------------------------------------------------- */
+/* --- the kernel's log --------------------------------------------------------------- */
 
-/* "<4>[   12.345678] text", and the module's own, of which there are thousands a second. */
+/* "<4>[   12.345678] text". Ignores the module's messages, thousands per second. */
 static void look_at_line(FILE *file, const char *line)
 {
 	const char *text = strstr(line, "] ");
@@ -155,7 +155,7 @@ static void look_at_line(FILE *file, const char *line)
 		__atomic_store_n(&trouble, true, __ATOMIC_RELAXED);
 }
 
-/* Whole records only, as many as fit. */
+/* Reads as many complete records as fit. */
 static void read_log(FILE *file)
 {
 	static char text[1 << 18];
@@ -172,8 +172,9 @@ static void read_log(FILE *file)
 }
 
 /*
- * Looked at every tick, as to be woken for each record is dear. Had it not been for a
- * while the ring would overflow unseen: half of it is told as a loss.
+ * Polls every tick, since a wake-up for each record is expensive. If this thread does not run
+ * for a while, the ring buffer may overflow: if half of it is unread, that is reported as a
+ * possible loss.
  */
 static void *log_thread(void *data)
 {
@@ -192,7 +193,7 @@ static void *log_thread(void *data)
 	return NULL;
 }
 
-/* What was said before is none of its business. */
+/* Ignores messages from before the start. */
 void log_start(const char *folder, const char *regex)
 {
 	char path[256];

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What fuzz.c writes: lines of the corpus, with words of each other and other numbers,
- * and then damaged in one way or another.
+ * The lines that fuzz.c writes: lines of the corpus with words of other lines and other
+ * numbers, some of which are then damaged.
  *
- * A file of the corpus has a line per line, as C has it in a string; # begins a comment.
+ * A file of the corpus has one line per line, with the escapes of a C string; # begins a
+ * comment.
  */
 #include <ctype.h>
 #include <pthread.h>
@@ -15,7 +16,7 @@
 
 static pthread_mutex_t lines_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* splitmix64: short, and any seed will do. */
+/* splitmix64: short, and works with any seed. */
 unsigned long dice_roll(struct dice *dice)
 {
 	unsigned long x = dice->state += 0x9e3779b97f4a7c15;
@@ -105,7 +106,7 @@ bool lines_read(struct knob *knob, const char *folder)
 	return knob->nr_lines;
 }
 
-/* Those that came through what no line before them did; the folder is there. */
+/* Saves the lines that reached new code; the folder must exist. */
 bool lines_save(const struct knob *knob, const char *folder)
 {
 	FILE *file = open_lines(knob, folder, "w");
@@ -136,7 +137,7 @@ struct part {
 	size_t len;
 };
 
-/* Put other bytes in the place of a part. What gets too long is cut. */
+/* Replaces a part by other bytes; cuts a line that gets too long. */
 static void line_replace(struct line *line, struct part part, const char *bytes, size_t nr)
 {
 	size_t after = part.at + part.len;
@@ -160,7 +161,7 @@ static struct part any_part(const struct line *line, struct dice *dice)
 	return part;
 }
 
-/* The word that begins at @at or after it; of no length at the end. */
+/* The word that begins at @at or after it; empty at the end. */
 static struct part word_at(const struct line *line, size_t at)
 {
 	struct part word = { .at = at };
@@ -181,7 +182,7 @@ static struct part any_word(const struct line *line, struct dice *dice)
 	return word_at(line, at);
 }
 
-/* The number at or after @at; of no length if there is none. */
+/* The number at or after @at; empty if there is none. */
 static struct part number_at(const struct line *line, size_t at)
 {
 	struct part number = { .at = at };
@@ -194,9 +195,9 @@ static struct part number_at(const struct line *line, size_t at)
 	return number;
 }
 
-/* --- a line that makes sense ------------------------------------------------------- */
+/* --- valid lines ------------------------------------------------------------------- */
 
-/* Where something begins or ends to be allowed, or to fit. */
+/* Limits of ranges and of types, and malformed numbers. */
 static const char *const edges[] = {
 	"0", "1", "10", "11", "31", "32", "100", "101", "255", "256", "1000", "1001", "4096",
 	"65536", "2147483647", "2147483648", "4294967295", "4294967296",
@@ -204,7 +205,7 @@ static const char *const edges[] = {
 	"18446744073709551616", "100000000000000000000", "01", "-1", "+1", "0x10", "1e3", "",
 };
 
-/* Most are small: those are quick, and what is large is refused or takes long. */
+/* Most are small: large ones are rejected or slow. */
 static void any_number(char *text, size_t room, struct dice *dice)
 {
 	unsigned int bits = 1 + dice_below(dice, one_in(dice, 64) ? 64 : 9);
@@ -234,7 +235,7 @@ static size_t key_length(const struct line *line, struct part word)
 	return equals ? (size_t)(equals - line->text) + 1 - word.at : word.len;
 }
 
-/* The same key in another line, with what that has. */
+/* The same key with its value from another line. */
 static void take_value(struct line *line, struct part word, const struct line *other)
 {
 	size_t key = key_length(line, word);
@@ -267,7 +268,7 @@ static void change_values(struct line *line, const struct knob *knob, struct dic
 	}
 }
 
-/* --- and one that does not ----------------------------------------------------------- */
+/* --- damaged lines ------------------------------------------------------------------- */
 
 static void flip_bit(struct line *line, struct dice *dice)
 {
@@ -288,7 +289,7 @@ static void cut(struct line *line, struct dice *dice)
 	line_replace(line, any_part(line, dice), "", 0);
 }
 
-/* A part of one line in the place of a part of another. */
+/* Replaces a part of the line by a part of another line. */
 static void splice(struct line *line, const struct line *other, struct dice *dice)
 {
 	struct part part = any_part(other, dice);
@@ -311,7 +312,7 @@ static void add_word(struct line *line, const struct line *other, struct dice *d
 	line_replace(line, end, other->text + word.at, word.len);
 }
 
-/* Up to what a line may be long, around that, and far beyond. */
+/* Lines as long as a knob accepts, a little and much longer. */
 static void lengthen(struct line *line, struct dice *dice)
 {
 	size_t wanted = one_in(dice, 4) ? LINE_ROOM : 250 + dice_below(dice, 12);
@@ -359,7 +360,7 @@ static void damage(struct line *line, const struct knob *knob, struct dice *dice
 	}
 }
 
-/* Half of them as a user might have written them. */
+/* Half of the lines are valid, as a user might write them. */
 void line_make(struct line *line, const struct knob *knob, struct dice *dice)
 {
 	*line = *any_line(knob, dice);
