@@ -6,7 +6,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 tools := $(CURDIR)/tools
 space := $(subst ,, )
-scenarios := $(sort $(patsubst debugfs-scripts/scenarios/%/run.sh,%,$(wildcard debugfs-scripts/scenarios/*/run.sh)))
+scenarios := $(sort $(patsubst debugfs-scripts/scenarios/%/scenario.toml,%,$(wildcard debugfs-scripts/scenarios/*/scenario.toml)))
 # The patches are made for 7.2; a folder of kernel/patches has those that differ for a newer one.
 series := 7.2 $(notdir $(wildcard kernel/patches/[0-9]*))
 # The old name of CONFIG.
@@ -79,7 +79,7 @@ list:
 	@$(tools)/plan.py
 
 run:
-	@$(tools)/run.sh $(SCENARIO)
+	@$(tools)/run.sh $(SCENARIO) $(filter-out SCENARIO=% CONFIG=% LANE=% KERNEL=% KERNEL_SRC=% ACCEL=% FRAGBED_%,$(MAKEOVERRIDES))
 
 experiment:
 	@debugfs-scripts/experiment/run.sh $(if $(MEM),--mem '$(MEM)') $(if $(SEEDS),--seeds '$(SEEDS)') \

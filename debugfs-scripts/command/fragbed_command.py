@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The subcommands of fragbed. Each reads or writes knobs of the module and shows what they
-# tell; keys go to the kernel as they were typed.
+# report; the keys and values go to the kernel as the user typed them.
 import argparse
 import json
 import os
@@ -10,36 +10,36 @@ import sys
 import fragbed_knobs as knobs
 import fragbed_map
 import fragbed_process
+import fragbed_report
 import fragbed_run
 import fragbed_top
-import report_map
-from report import table
+from render import paragraphs, table
 
 USAGE = """usage: fragbed COMMAND [ARGUMENTS]
 
-  map [--chunk SIZE] [--node N]     what is in each chunk of memory, and what spoils it;
-      [--every SECONDS [--count N]] again and again; kept for 'fragbed report'
+  map [--chunk SIZE] [--node N]     show what is in each chunk of memory and what taints it;
+      [--every SECONDS [--count N]] again and again; recorded for 'fragbed report'
       [--record DIR]
-  top [--every SECONDS]             map, fragmentation, held memory and churn, live
-  hold [KEY=VALUE...]               take memory; without keys: what is held
-  free KEY=VALUE...                 give it back
-  fragment [KEY=VALUE... | free]    fragment a node to a degree, or undo that
-  churn [start KEY=VALUE... | stop] keep allocating and freeing at a rate
-  keep [start KEY=VALUE... | stop]  keep a node at a degree of fragmentation
-  compact [KEY=VALUE...]            compact once; without keys: what the last time did
+  top [--every SECONDS]             show map, fragmentation, held memory and churn, live
+  hold [KEY=VALUE...]               allocate and hold memory; without keys: show what is held
+  free KEY=VALUE...                 free held memory
+  fragment [KEY=VALUE... | free]    fragment a node to an index, or undo that
+  churn [start KEY=VALUE... | stop] allocate and free at a rate in the background
+  keep [start KEY=VALUE... | stop]  keep a node at an index in the background
+  compact [KEY=VALUE...]            compact once; without keys: show the last result
   spb [table | stats | check | defrag | evacuate | taint KEY=VALUE...]
-  mof [PID ADDRESS]                 whose memory policy decides about migrate-on-fault
-  caps                              what this kernel can do, and why not
-  reset                             stop what runs, give everything back
-  run [SCENARIO [CHOICE=VALUE...]]  a scenario on this machine; without a name: which
-      [--out DIR]                   there are
-  report DIR                        what 'map --record' or 'run' left, as a report
+  mof [PID ADDRESS]                 show whose memory policy decides about migrate-on-fault
+  caps                              show what this kernel supports, and why not
+  reset                             stop and free everything
+  run [SCENARIO [PARAMETER=VALUE...]] [--out DIR]
+                                    run a scenario on this machine; without a name: list them
+  report DIR                        make a report of what 'map --record' or 'run' left
 
-hold, fragment, churn and keep take '-- COMMAND...': then that runs, and at its end all is
-given back. --json: the same figures for programs. Keys and errors: fragbed(1), README.md.
+hold, fragment, churn and keep take '-- COMMAND...': fragbed runs it and frees everything when
+it ends. --json prints the same figures for programs. Keys and errors: fragbed(1).
 """
 
-# Without keys these show these knobs.
+# The knobs that a subcommand shows.
 SHOWN = {
     "hold": ("hold/sets",),
     "fragment": ("fragment/result", "fragment/index"),
@@ -49,10 +49,10 @@ SHOWN = {
     "mof": ("mof",),
     "caps": ("caps",),
 }
-# Of these it is worth knowing how they did while a command ran.
+# After a command these are shown again: what they did meanwhile.
 BACKGROUND = ("churn", "keep")
-SPB_FACTS = ("table", "stats", "check")
-SPB_VERBS = ("defrag", "evacuate", "taint")
+SPB_SHOWN = ("table", "stats", "check")
+SPB_WRITTEN = ("defrag", "evacuate", "taint")
 
 
 # --- showing -----------------------------------------------------------------------------
@@ -76,27 +76,27 @@ def row_lines(rows):
     return table(columns, [[row.get(name, "-") for name in columns] for row in rows])
 
 
-def knob_lines(knob, told):
-    if not told:
+def knob_lines(knob, found):
+    if not found:
         return [f"{knob}: nothing"]
-    return [knob] + (row_lines(told) if isinstance(told, list) else fact_lines(told))
+    return [knob] + (row_lines(found) if isinstance(found, list) else fact_lines(found))
 
 
 def show(names, as_json, file=None):
-    """Table and JSON are made from the same object: {knob: what it tells}."""
-    told = {knob: knobs.look(knob) for knob in names}
+    """Prints table or JSON, made from the same object: {knob: what it reports}."""
+    found = {knob: knobs.look(knob) for knob in names}
     if as_json:
-        print(json.dumps(told, indent=1), file=file)
+        print(json.dumps(found, indent=1), file=file)
     else:
-        print("\n\n".join("\n".join(knob_lines(*item)) for item in told.items()), file=file)
-    return told
+        print(paragraphs(knob_lines(*item) for item in found.items()), file=file)
+    return found
 
 
 # --- the commands ------------------------------------------------------------------------
 
 
 def split(argv):
-    """What is for fragbed, and the command to run meanwhile or None."""
+    """fragbed's own arguments, and the command after -- or None."""
     at = next((index for index, word in enumerate(argv) if word in ("--", "--while")), None)
     return (argv, None) if at is None else (argv[:at], argv[at + 1:])
 
@@ -110,10 +110,10 @@ def words_of(name, argv, least=0):
 
 
 def run_while(knob, line, name, command):
-    """What the module tells goes to stderr: stdout is the command's."""
+    """fragbed writes to stderr: stdout belongs to the command."""
     if not command:
         raise knobs.Refused(f"fragbed: {name}: no command after --")
-    with knobs.given_back():
+    with knobs.freed_afterwards():
         knobs.write(knob, line)
         show(SHOWN[name], False, sys.stderr)
         code = fragbed_process.run(command)
@@ -123,7 +123,7 @@ def run_while(knob, line, name, command):
 
 
 def write_and_show(knob, name, argv):
-    """Without keys only the second."""
+    """Without keys it only shows."""
     words, as_json = words_of(name, argv)
     if words:
         knobs.write(knob, " ".join(words))
@@ -190,30 +190,30 @@ def reset(argv):
 def spb(argv):
     parser = argparse.ArgumentParser(prog="fragbed spb")
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("what", nargs="?", choices=SPB_FACTS + SPB_VERBS, default="table")
+    parser.add_argument("what", nargs="?", choices=SPB_SHOWN + SPB_WRITTEN, default="table")
     parser.add_argument("words", nargs="*", metavar="KEY=VALUE")
     options = parser.parse_intermixed_args(argv)
     knob = f"spb/{options.what}"
-    if options.what in SPB_FACTS and options.words:
+    if options.what in SPB_SHOWN and options.words:
         parser.error(f"{options.what} takes no keys")
     if options.words or options.what == "taint":
         knobs.write(knob, " ".join(options.words))
-    told = show(("hold/sets",) if options.what == "taint" else (knob,), options.json)
-    return int(any(row["broken"] for row in told.get("spb/check", [])))
+    found = show(("hold/sets",) if options.what == "taint" else (knob,), options.json)
+    return int(any(row["broken"] for row in found.get("spb/check", [])))
 
 
 COMMANDS = {"map": fragbed_map.main, "top": fragbed_top.main, "hold": hold, "free": free,
             "fragment": fragment, "churn": churn, "keep": keep, "compact": compact, "spb": spb,
             "mof": mof, "caps": caps, "reset": reset, "run": fragbed_run.main,
-            "report": report_map.command}
+            "report": fragbed_report.main}
 
 
 # --- start and end -----------------------------------------------------------------------
 
 
 def version():
-    """Of these files, from where the version is written down, and of the module."""
-    conf = knobs.text_of(os.path.join(os.path.dirname(fragbed_run.SCRIPTS), "dkms.conf"))
+    """The versions of these files, from dkms.conf, and of the module."""
+    conf = knobs.text_of(os.path.join(fragbed_run.REPO, "dkms.conf"))
     lines = [line.partition("=")[2].strip('"') for line in conf.splitlines()
              if line.startswith("PACKAGE_VERSION=")]
     module = knobs.text_of(os.path.join(knobs.MODULE, "version")).strip()
@@ -247,6 +247,6 @@ def main(argv):
     except fragbed_process.Stopped as stopped:
         return stopped.exit_code
     except BrokenPipeError:
-        # Nobody reads any more; the interpreter would complain once more at its end.
+        # The reader has closed the pipe. The interpreter would print an error at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141

@@ -1,27 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# The knobs of fragbed.ko, read and written as they are: lines go to the kernel as given,
-# and it is the kernel that says what is wrong with them. Imported by the command fragbed.
+# The knobs of fragbed.ko, read and written as they are. The kernel checks the lines; its
+# reason for a refusal is shown.
 import contextlib
 import errno
 import os
 import re
 import sys
 
+from facts import facts_of, rows_of
 from fragbed_process import signals_wait
-from report import facts_of, number_or_text
 
 DEBUGFS = "/sys/kernel/debug"
 FOLDER = f"{DEBUGFS}/fragbed"
 MODULE = "/sys/module/fragbed"
 LOCKDOWN = "/sys/kernel/security/lockdown"
 
-# Names that come once for each of several things.
-LISTED = ("in_the_way",)
-
 
 class Refused(Exception):
-    """Cannot be done; the text says why, and what would work."""
+    """The text says why it cannot be done, and what would work."""
 
     def __init__(self, text, number=None):
         super().__init__(text)
@@ -33,7 +30,7 @@ def path_of(knob):
 
 
 def text_of(path):
-    """Nothing if it cannot be read."""
+    """Empty if it cannot be read."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
@@ -45,7 +42,7 @@ def text_of(path):
 
 
 class KernelLog:
-    """What the module says in the kernel's log from now on."""
+    """What the module logs from now on."""
 
     def __init__(self):
         try:
@@ -80,9 +77,9 @@ def why_locked_down():
     found = re.search(r"\[(\w+)\]", text_of(LOCKDOWN))
     if not found or found[1] == "none":
         return None
-    return (f"the kernel is locked down ({found[1]}, see {LOCKDOWN}): knobs of debugfs cannot be "
-            "written then, and of those to read only the facts are left. Secure Boot turns it on "
-            "(mokutil --sb-state tells); without it this works")
+    return (f"the kernel is locked down ({found[1]}, see {LOCKDOWN}): files in debugfs cannot be "
+            "written then, and only read-only files can be read. Secure Boot turns lockdown on "
+            "(see mokutil --sb-state); without it this works")
 
 
 def why_not_loaded():
@@ -105,8 +102,8 @@ def why_no_folder():
 
 
 def why_no_feature(knob):
-    """The line of caps that has the reason, if it is that. Some features are of a part of
-    a knob only: compact_direct, map_labels."""
+    """The line of caps that has the reason, if the kernel lacks a feature. Some features
+    belong to a part of a knob only: compact_direct, map_labels."""
     folder, _, last = knob.rpartition("/")
     lines = (line.partition(" ") for line in text_of(path_of("caps")).splitlines())
     return next((f"caps: {name} {value}" for name, _, value in lines
@@ -114,7 +111,7 @@ def why_no_feature(knob):
 
 
 def why_not(knob, number):
-    """What the errno alone does not tell; None if nothing is known."""
+    """The reason behind the errno; None if it is not known."""
     if number in (errno.EPERM, errno.EACCES):
         if os.geteuid():
             return f"must be root: sudo fragbed {' '.join(sys.argv[1:])}"
@@ -148,7 +145,7 @@ def read(knob):
 
 
 def write(knob, line):
-    """One write of the line as it is."""
+    """Writes the line as it is, at once."""
     with KernelLog() as log:
         try:
             file = os.open(path_of(knob), os.O_WRONLY)
@@ -160,39 +157,17 @@ def write(knob, line):
             raise refusal(knob, error, log.lines_about(knob)) from None
 
 
-def rows_of(text):
-    """A table with its columns' names in the last line that starts with #."""
-    columns, rows = [], []
-    for line in text.splitlines():
-        if line.startswith("#"):
-            columns = line[1:].split()
-            continue
-        cells = line.split(maxsplit=len(columns) - 1)
-        rows.append(dict(zip(columns, map(number_or_text, cells))))
-    return rows
-
-
-def listed(text):
-    """Facts; those that may come several times are lists."""
-    lines = text.splitlines()
-    facts = facts_of(lines)
-    for name in LISTED:
-        if name in facts:
-            facts[name] = [line[len(name) + 1:] for line in lines if line.startswith(f"{name} ")]
-    return facts
-
-
 def look(knob):
-    """What a knob tells: a list of rows, or a dict of facts."""
+    """What a knob reports: a list of rows, or a dict of facts."""
     text = read(knob)
-    return rows_of(text) if text.startswith("#") else listed(text)
+    return rows_of(text) if text.startswith("#") else facts_of(text.splitlines())
 
 
 # --- for as long as something runs ---------------------------------------------------------
 
 
 def open_lease():
-    """None if this module has no such knob. Not handed on to children."""
+    """None if this module has no such knob. Children do not inherit it."""
     try:
         return os.open(path_of("lease"), os.O_WRONLY | os.O_CLOEXEC)
     except FileNotFoundError as error:
@@ -204,9 +179,9 @@ def open_lease():
 
 
 @contextlib.contextmanager
-def given_back():
-    """At the end all that is held is given back and all that runs is stopped, whatever
-    happens inside; with the knob lease also if this process is killed."""
+def freed_afterwards():
+    """At the end of the block everything held is freed and everything running is stopped,
+    whatever happens inside; with the knob lease also if this process is killed."""
     lease = open_lease()
     try:
         yield

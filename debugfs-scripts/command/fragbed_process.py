@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Signals and children of the command fragbed: what was changed is changed back before it
-# ends, also on Ctrl-C.
+# Signals and children of the command fragbed: it undoes its changes before it ends, also on
+# Ctrl-C.
 import contextlib
 import signal
 import subprocess
@@ -30,7 +30,7 @@ def stop_on_signals():
 
 @contextlib.contextmanager
 def signals_wait():
-    """What is done inside is not cut in two; a signal is taken after it."""
+    """Signals are delivered only after the block."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
@@ -39,8 +39,8 @@ def signals_wait():
 
 
 def _wait(child):
-    """A signal for this program is one for the child: it ends first, at the second
-    signal at once."""
+    """A signal for this program is passed on to the child, which ends first; a second
+    signal kills the child."""
     try:
         return child.wait()
     except Stopped as stopped:
@@ -53,7 +53,7 @@ def _wait(child):
 
 
 def run(command, env=None):
-    """Returns the exit code as a shell tells it."""
+    """Returns the exit code as a shell does."""
     try:
         child = subprocess.Popen(command, env=env)
     except OSError as error:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# fragbed run: the scenarios, on this machine instead of in a guest. They are plain shell
-# scripts; this gives them what tools/guest.sh and tools/guest-init.sh give them there.
+# fragbed run: the scenarios, on this machine instead of in a guest. They are shell scripts and
+# get the same environment as from tools/guest.sh.
 import argparse
 import datetime
 import gzip
@@ -9,37 +9,17 @@ import hashlib
 import os
 import subprocess
 import sys
-import textwrap
 
 import fragbed_knobs as knobs
 import fragbed_process
+import scenarios
 
-# The folder that has command/ and scenarios/.
-SCRIPTS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+REPO = os.path.dirname(scenarios.SCRIPTS)
 CONFIG = "this-machine"
-SCENARIOS = ("quick", "compact", "soak", "pressure", "defrag", "packing", "atomic", "beside")
-
-
-def script_of(name):
-    return os.path.join(SCRIPTS, "scenarios", name, "guest.sh")
-
-
-def first_sentence(path):
-    """Of the first comment after the licence."""
-    words = []
-    with open(path, encoding="utf-8") as file:
-        for line in list(file)[2:]:
-            text = line.lstrip("#").strip()
-            if not line.startswith("#") or (words and not text):
-                break
-            words += text.split()
-            if text.endswith(".") or ". " in text:
-                break
-    return " ".join(words).split(". ")[0].rstrip(".")
 
 
 def module_file():
-    """Of fragbed.ko; the scripts say themselves if they cannot do without."""
+    """The path of fragbed.ko, or None; the scripts report if they need it."""
     named = os.environ.get("FRAGBED_MODULE")
     if named:
         return named
@@ -49,29 +29,24 @@ def module_file():
         installed = found.stdout.strip()
     except OSError:
         installed = ""
-    built = os.path.join(os.path.dirname(SCRIPTS), "fragbed.ko")
+    built = os.path.join(REPO, "fragbed.ko")
     return next((path for path in (installed, built) if os.path.isfile(path)), None)
 
 
-def environment(out, choices, force):
-    """What tools/guest.sh promises the scripts. A choice SECONDS=5 is FRAGBED_JOB_SECONDS.
-    By force they may take memory down to the watermarks, as in a guest."""
-    env = dict(os.environ, FRAGBED_REPO=os.path.dirname(SCRIPTS), FRAGBED_OUT=out,
+def environment(parameters, out, force):
+    """As tools/guest.sh documents it. With force the scripts may allocate memory down to the
+    watermarks, as in a guest."""
+    env = dict(os.environ, **parameters, FRAGBED_REPO=REPO, FRAGBED_OUT=out,
                FRAGBED_CONFIG=CONFIG, FRAGBED_COUNTS=os.path.join(out, "counts"),
                PATH=os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/bin:/bin")
     env.pop("FRAGBED_FORCE", None)
     if force:
         env["FRAGBED_FORCE"] = "1"
-    for choice in choices:
-        name, is_choice, value = choice.partition("=")
-        if not is_choice or not name.isidentifier():
-            raise knobs.Refused(f"fragbed: run: {choice}: must be NAME=VALUE, such as SECONDS=5")
-        env[f"FRAGBED_JOB_{name.upper()}"] = value
     return env
 
 
 def config_hash():
-    """Of the running kernel's configuration, where it is told."""
+    """Of the running kernel's configuration, if it can be read."""
     places = ((f"/boot/config-{os.uname().release}", open), ("/proc/config.gz", gzip.open))
     for path, opened in places:
         try:
@@ -83,8 +58,8 @@ def config_hash():
 
 
 def complete_meta(out, code):
-    """scenarios/compact/run.sh adds the same after a guest has ended."""
-    path = os.path.join(out, "raw", "meta")
+    """Adds what tools/run.sh adds after a guest has ended."""
+    path = os.path.join(out, "meta")
     if not os.path.exists(path):
         return
     mib = int(knobs.text_of("/proc/meminfo").split()[1]) // 1024
@@ -93,45 +68,75 @@ def complete_meta(out, code):
 
 
 def load_again(module):
-    """The scenarios unload it at their end, whoever has loaded it."""
+    """The scenarios unload the module at their end even if it was loaded before."""
     if module and not os.path.isdir(knobs.MODULE):
         fragbed_process.run(["insmod", module])
 
 
-def run(name, choices, out, force):
-    out = os.path.abspath(out or f"fragbed-{name}-{datetime.datetime.now():%Y%m%d-%H%M%S}")
-    env = environment(out, choices, force)
+def run(scenario, parameters, out, force):
+    out = os.path.abspath(out or f"fragbed-{scenario.name}-{datetime.datetime.now():%Y%m%d-%H%M%S}")
+    env = environment(parameters, out, force)
     os.makedirs(out, exist_ok=True)
     module = module_file()
     if module:
         env["FRAGBED_MODULE"] = os.path.abspath(module)
     was_loaded = os.path.isdir(knobs.MODULE)
-    code = fragbed_process.run(["sh", script_of(name)], env=env)
+    code = fragbed_process.run(["sh", scenario.script], env=env)
     if was_loaded:
         load_again(env.get("FRAGBED_MODULE"))
     complete_meta(out, code)
-    print(f"fragbed: {name}: exit code {code}, what it left is in {out}", file=sys.stderr)
+    print(f"fragbed: {scenario.name}: exit code {code}, results are in {out}", file=sys.stderr)
     return code
 
 
+def is_offered(scenario):
+    return scenario.fragbed_run
+
+
 def listing():
-    lines = ["Scenarios, for 'fragbed run NAME [CHOICE=VALUE...]'; each script tells its choices", ""]
-    for name in SCENARIOS:
-        lines += textwrap.wrap(first_sentence(script_of(name)), 96, initial_indent=f"  {name:<14}",
-                               subsequent_indent=" " * 16)
-    return lines
+    return ["Scenarios, for 'fragbed run NAME [PARAMETER=VALUE...]'; all but those named first fill or",
+            "fragment most of the memory and unload the module at their end", "",
+            *scenarios.listing(offered=is_offered)]
+
+
+def help_on(scenario):
+    return [f"usage: fragbed run {scenario.name} [PARAMETER=VALUE...] [--out DIR] [--force]", "",
+            scenario.title, *([""] + scenarios.parameter_lines(scenario) if scenario.parameters else [])]
+
+
+def parser_of_run():
+    parser = argparse.ArgumentParser(prog="fragbed run", add_help=False)
+    parser.add_argument("scenario", nargs="?", metavar="SCENARIO")
+    parser.add_argument("parameters", nargs="*", metavar="PARAMETER=VALUE")
+    parser.add_argument("--force", action="store_true", help="do not leave a tenth of memory free")
+    parser.add_argument("--out", metavar="DIR", help="instead of fragbed-SCENARIO-DATE here")
+    parser.add_argument("-h", "--help", action="store_true", help="also on one scenario")
+    return parser
 
 
 def main(argv):
-    parser = argparse.ArgumentParser(prog="fragbed run")
-    parser.add_argument("scenario", nargs="?", choices=SCENARIOS, metavar="SCENARIO")
-    parser.add_argument("choices", nargs="*", metavar="CHOICE=VALUE")
-    parser.add_argument("--force", action="store_true", help="do not leave a tenth of memory free")
-    parser.add_argument("--out", metavar="DIR", help="instead of fragbed-SCENARIO-DATE here")
-    options = parser.parse_args(argv)
+    parser = parser_of_run()
+    options = parser.parse_intermixed_args(argv)
+    try:
+        return act_on(options, parser)
+    except ModuleNotFoundError as error:
+        raise knobs.Refused(f"fragbed: run: needs Python 3.11 or later ({error})") from None
+    except scenarios.Unknown as error:
+        raise knobs.Refused(f"fragbed: run: {error}") from None
+
+
+def act_on(options, parser):
     if not options.scenario:
-        print("\n".join(listing()))
+        print(parser.format_help() if options.help else "\n".join(listing()))
         return 0
+    try:
+        scenario = scenarios.find(options.scenario, is_offered)
+    except scenarios.Unknown as error:
+        parser.error(str(error))
+    if options.help:
+        print("\n".join(help_on(scenario)))
+        return 0
+    parameters = scenario.environment(options.parameters)
     if os.geteuid():
         raise knobs.Refused(f"fragbed: run: must be root: sudo fragbed {' '.join(sys.argv[1:])}")
-    return run(options.scenario, options.choices, options.out, options.force)
+    return run(scenario, parameters, options.out, options.force)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# fragbed top: memory, how fragmented it is, what is held and what runs, again and again in
-# the same place.
+# fragbed top: the map of memory, its fragmentation, held memory and background work, redrawn
+# in the same place.
 import argparse
 import contextlib
 import itertools
@@ -11,8 +11,8 @@ import textwrap
 import time
 
 import fragbed_knobs as knobs
-import fragbed_map
-from report import may_colour, table
+import fragbed_look
+from render import may_colour, table
 
 READ = ("fragment/index", "hold/sets", "fragment/churn_status", "fragment/keep_status")
 
@@ -36,36 +36,36 @@ def set_lines(rows):
 
 
 def status_lines(name, facts, width):
-    """Whatever the module tells; of what never ran, nothing."""
+    """All facts, or "none" if it never ran."""
     if facts.get("running") != "yes" and not facts.get("ns"):
         return [f"{name}: none"]
-    # What belongs together is not torn apart.
+    # A name and its value stay on one line.
     pairs = "  ".join(f"{fact}\u00a0{value}" for fact, value in facts.items())
     lines = textwrap.wrap(pairs, width - 4, break_long_words=False)
     return [name] + ["  " + line.replace("\u00a0", " ") for line in lines]
 
 
 def screen(options, begun):
-    """The lines of one screen. What it took to read them is told: that is a load, too."""
+    """The lines of one screen, with the time to read the knobs: reading is a load, too."""
     started = time.monotonic()
-    look = fragbed_map.take(options, begun)
+    look = fragbed_look.take(options, begun)
     index, sets, churn, keep = map(knobs.look, READ)
     took = (time.monotonic() - started) * 1000
     use_colour = may_colour(options.no_color)
     width = shutil.get_terminal_size().columns
     parts = [
-        [fragbed_map.head_words(look["meta"]),
+        [fragbed_look.head_words(look["meta"]),
          f"{look['date']}, every {options.every:g} s, read in {took:.0f} ms"],
-        fragbed_map.picture(look, use_colour) + [fragbed_map.counts_words(look)],
+        fragbed_look.picture(look, use_colour) + [fragbed_look.counts_words(look)],
         index_lines(index), set_lines(sets), status_lines("Churn", churn, width),
         status_lines("Keep", keep, width),
-        fragbed_map.notes(look["meta"]),
+        fragbed_look.notes(look["meta"]),
     ]
     return [line for part in parts if part for line in [*part, ""]][:-1]
 
 
 def cut(line, width):
-    """Lines with colours are those of the map, which are never long."""
+    """Lines with colours belong to the map and are never long."""
     return line if "\033" in line else line[:width]
 
 
@@ -78,7 +78,7 @@ def redraw(lines):
 
 @contextlib.contextmanager
 def whole_terminal():
-    """What was on the terminal is there again afterwards."""
+    """The terminal shows its former content again afterwards."""
     sys.stdout.write(HIDE)
     try:
         yield
@@ -89,11 +89,11 @@ def whole_terminal():
 
 def parser():
     found = argparse.ArgumentParser(prog="fragbed top")
-    found.add_argument("--every", type=fragbed_map.seconds_of, metavar="SECONDS", default=2.0)
-    found.add_argument("--chunk", type=fragbed_map.size_in_kib, metavar="SIZE",
-                       default=fragbed_map.default_chunk_kib(), help="as for 'fragbed map'")
-    found.add_argument("--node", type=int, metavar="N", help="only its memory")
-    found.add_argument("--count", type=fragbed_map.count_of, metavar="N", help="end after so many")
+    found.add_argument("--every", type=fragbed_look.seconds_of, metavar="SECONDS", default=2.0)
+    found.add_argument("--chunk", type=fragbed_look.size_in_kib, metavar="SIZE",
+                       default=fragbed_look.default_chunk_kib(), help="as for 'fragbed map'")
+    found.add_argument("--node", type=int, metavar="N", help="only this node")
+    found.add_argument("--count", type=fragbed_look.count_of, metavar="N", help="end after so many screens")
     found.add_argument("--no-color", action="store_true")
     return found
 
@@ -101,12 +101,12 @@ def parser():
 def main(argv):
     options = parser().parse_args(argv)
     screens = (screen(options, begun)
-               for begun in fragbed_map.moments(options.every, options.count))
+               for begun in fragbed_look.moments(options.every, options.count))
     if not sys.stdout.isatty():
         for lines in screens:
             print("\n".join(lines) + "\n", flush=True)
         return 0
-    # The first one before the terminal is taken: a refusal has to stay there.
+    # The first screen before the terminal is cleared: an error message has to stay visible.
     first = next(screens)
     with whole_terminal():
         for lines in itertools.chain([first], screens):

@@ -44,8 +44,8 @@ lay_source() {
 # The command, and what it runs: the guest half of each scenario and the tests of the knobs.
 lay_command() {
 	local to=${DESTDIR:-}
-	(cd "$REPO/debugfs-scripts" && lay "$to$SHARE/debugfs-scripts" command/fragbed command/*.py lib/* \
-		scenarios/*/guest.sh scenarios/*/*.py scenarios/*/scenario.toml tests/knobs/*)
+	(cd "$REPO/debugfs-scripts" && lay "$to$SHARE/debugfs-scripts" command/fragbed command/*.py \
+		lib/*.{py,sh} lib/splats scenarios/*/{guest.sh,scenario.toml,*.py} tests/knobs/*)
 	install -D -m 644 "$REPO/dkms.conf" "$to$SHARE/dkms.conf"
 	mkdir -p "$to$PREFIX/bin"
 	ln -sfn ../share/fragbed/debugfs-scripts/command/fragbed "$to$PREFIX/bin/fragbed"

@@ -1,34 +1,31 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Plain atomic allocations of order 0 to 3 while little memory is free. The
-# steps and their sizes follow from the seed alone, so that run-atomic.sh can lay two
-# kernels side by side: $FRAGBED_OUT/steps has a line "step order count ok|fail" each.
+# Atomic allocations of order 0 to 3 while little memory is free. The steps and their sizes
+# depend on the seed alone, so that report.py can compare two kernels: $FRAGBED_OUT/steps has
+# a line "step order count ok|fail" for each step.
 #
-#   FRAGBED_JOB_STEPS=300
-#   FRAGBED_JOB_SEED=1
-#
-# Failing to get memory is no failure here, but that is told in the log at length: the
-# guest wants log_buf_len=4M on its command line.
+# An allocation that fails is no failure here, but the kernel logs each at length: the guest
+# needs log_buf_len=4M on its command line.
 # Exit: 0 done, 1 failed, 4 cannot run here.
 
-. "$(dirname "$0")/../../lib/lib.sh"
+. "$(dirname "$0")/../../lib/scenario.sh"
 
-steps=${FRAGBED_JOB_STEPS:-300}
-seed=${FRAGBED_JOB_SEED:-1}
+steps=$FRAGBED_JOB_STEPS
+seed=$FRAGBED_JOB_SEED
 out=${FRAGBED_OUT:?}
 random=$seed
 
-# The module refuses to go below this; then no kernel would be asked. In pages.
+# The module refuses to go below this many free pages, so the kernel would see no request.
 floor() {
 	awk '$1 == "high" { sum += $2 } $1 == "managed" { sum += int($2 / 64) } END { print sum }' /proc/zoneinfo
 }
 
-# A step takes 192 pages at most, all sets together 3072.
+# A step allocates 192 pages at most, all sets together 3072.
 room=6144
 slack=512
 
-# keep_tight ROOM: so much is free above the floor, whatever came and went.
+# keep_tight ROOM: brings free memory to ROOM pages above the floor, more or less $slack.
 keep_tight() {
 	target=$((floor + $1))
 	tries=0
@@ -44,7 +41,7 @@ keep_tight() {
 	[ "$(free_pages)" -ge $((target - slack)) ]
 }
 
-# Pages that cannot move among those that can, and in the end holes in both.
+# Unmovable pages among movable ones, with random holes in both.
 mix() {
 	number=0
 	while [ $number -lt 8 ]; do
@@ -59,7 +56,7 @@ mix() {
 
 held=' '
 
-# What the dice say comes first: it must not depend on what can be had.
+# The random numbers come first: they must not depend on which allocations succeed.
 step() {
 	dice 16
 	name=atomic$dice
@@ -84,13 +81,13 @@ step() {
 	echo "$1 $order $count fail" >>"$out/steps"
 }
 
-# Each failure takes dozens of lines of the log.
+# Each failure fills dozens of lines of the log.
 check_log() {
 	log_check || return 1
 	log_mark
 }
 
-# Some of what can move goes in between, and comes back elsewhere.
+# In between, some movable pages are freed and allocated elsewhere.
 run_steps() {
 	number=0
 	while [ $number -lt "$steps" ]; do
@@ -114,6 +111,7 @@ at_exit 'knob reset 1'
 failed=0
 floor=$(floor)
 mix
+scenario_meta >"$out/meta"
 say "atomic: $steps steps, seed $seed, kernel $(uname -r), $(free_pages) pages free, $floor is the floor"
 status=0
 run_steps || status=1

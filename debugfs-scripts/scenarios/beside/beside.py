@@ -1,31 +1,31 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 #
-# Does fragmentation that is kept at a degree disturb what is measured beside it? A small
-# benchmark (pages of a memory file are allocated and freed, on one CPU) runs with memory
-# fragmented to the same degree in three ways, round by round:
+# Does fragment/keep disturb a benchmark on another CPU? A small benchmark (one CPU allocates
+# and frees the pages of a memory file) runs with memory fragmented to the same index in three
+# ways, round by round:
 #
-#   still     fragment/run before it, nothing runs beside
-#   kept      fragment/keep on another CPU: what it is for
-#   on its CPU  fragment/keep on the benchmark's own CPU, not nice: must be seen, or the
-#             benchmark is too dull to tell
+#   still       fragment/run before it, nothing else runs
+#   kept        fragment/keep runs on another CPU
+#   on its CPU  fragment/keep runs on the benchmark's own CPU with normal priority: this must
+#               slow it down, or the benchmark is not sensitive enough for a verdict
 #
 #   beside.py FILE [--order N] [--index PERMILLE] [--unmovable PERCENT] [--rate PAGES]
 #             [--rounds N] [--seconds N] [--seed N]
 #
-# FILE gets a JSON object, the terminal a table of the same figures. Exit: 0 the degree was
-# kept and the difference is noise, 1 not, 4 cannot be told here.
+# FILE gets a JSON object, standard output the same figures as a table. Exit: 0 the index was
+# kept and the difference is noise, 1 it was not, 4 no verdict is possible here.
 import argparse
 import json
 import os
-import statistics
 import sys
 import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../../lib"))
 
-from spread import judge  # noqa: E402
+from facts import read_facts  # noqa: E402
+from spread import judge, spread  # noqa: E402
 
 FRAGBED = "/sys/kernel/debug/fragbed"
 SIZE = 16 << 20         # of the file, in bytes
@@ -40,8 +40,7 @@ def write(name, line):
 
 
 def facts(name):
-    with open(f"{FRAGBED}/{name}", encoding="ascii") as file:
-        return dict(line.rstrip("\n").split(" ", 1) for line in file)
+    return read_facts(f"{FRAGBED}/{name}")
 
 
 def allocate_and_free():
@@ -58,11 +57,11 @@ def seconds_of(passes):
 
 
 def passes_in(seconds):
-    """How many passes take about that long, by the best of three trials."""
+    """How many passes take about as long, from the fastest of three trials."""
     return max(1, round(seconds / min(seconds_of(4) / 4 for _ in range(3))))
 
 
-def cannot_tell(reason):
+def no_verdict(reason):
     print(f"# SKIP: {reason}")
     sys.exit(4)
 
@@ -74,7 +73,7 @@ class Bench:
         self.args = args
         self.cpus = sorted(os.sched_getaffinity(0))
         if len(self.cpus) < 2:
-            cannot_tell("one CPU only: nothing can run beside")
+            no_verdict("one CPU only: fragment/keep needs another one")
         os.sched_setaffinity(0, {self.cpus[0]})
         self.passes = passes_in(args.seconds)
         self.seconds = {way: [] for way in WAYS}
@@ -93,13 +92,13 @@ class Bench:
         end = time.monotonic() + PATIENCE
         while facts("fragment/keep_status")["reached"] != "yes":
             if time.monotonic() > end:
-                cannot_tell(f"index {self.args.index} was not reached in {PATIENCE} s")
+                no_verdict(f"index {self.args.index} was not reached in {PATIENCE} s")
             time.sleep(0.1)
         self.seconds[way].append(seconds_of(self.passes))
         return facts("fragment/keep_status")
 
     def round(self, number):
-        """The order turns, so that none is always first."""
+        """The ways take turns at being first."""
         for at in range(len(WAYS)):
             way = WAYS[(number + at) % len(WAYS)]
             seed = self.args.seed + number
@@ -112,14 +111,10 @@ class Bench:
             write("reset", "1")
 
 
-def spread(values):
-    return {"low": min(values), "median": statistics.median(values), "high": max(values)}
-
-
 def result_of(bench):
     spreads = {way: spread(values) for way, values in bench.seconds.items()}
     still = spreads["still"]
-    kept = {name: spread([int(facts[name]) for facts in bench.kept])
+    kept = {name: spread([facts[name] for facts in bench.kept])
             for name in ("index_mean", "index_min", "rate_achieved", "cost_permille", "pages_held")}
     return {
         "kernel": os.uname().release, "choices": vars(bench.args), "passes": bench.passes,
@@ -137,23 +132,23 @@ def shown(result):
         yield (f"  {way:11}{each['median']:8.2f}  ({each['low']:.2f} to {each['high']:.2f})"
                f"{result['percent'][way]:+8.1f}%  {result['verdict'].get(way, '')}")
     kept = result["kept"]
-    yield (f"Kept: index {kept['index_mean']['median']:.0f} in the mean, never below "
-           f"{kept['index_min']['low']}; wanted {result['choices']['index']}")
+    yield (f"Kept: index {kept['index_mean']['median']:.0f} on average, never below "
+           f"{kept['index_min']['low']}; the target was {result['choices']['index']}")
     yield (f"  {kept['rate_achieved']['median']:.0f} pages a second, "
-           f"{kept['pages_held']['median']:.0f} pages held, for "
+           f"{kept['pages_held']['median']:.0f} pages held, with "
            f"{kept['cost_permille']['median'] / 10:.1f}% of its CPU")
 
 
 def judged(result):
-    """(exit code, why)"""
+    """The exit code and its reason."""
     short = result["kept"]["index_mean"]["low"] < result["choices"]["index"] - SLACK
     if short:
-        return 1, "the degree was not kept"
+        return 1, "the index was not kept"
     if result["verdict"]["on its CPU"] != "worse":
-        return 4, "the benchmark does not even see who runs on its own CPU"
+        return 4, "the benchmark is not even slower with fragment/keep on its own CPU"
     if result["verdict"]["kept"] == "worse":
-        return 1, "what runs beside is slower"
-    return 0, "the degree was kept, and the difference is noise"
+        return 1, "fragment/keep on another CPU slows the benchmark down"
+    return 0, "the index was kept, and the difference is noise"
 
 
 def main():

@@ -1,30 +1,24 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Fragment node 0 to a chosen degree, prove the
-# degree, compact directly in several ways, prove that all came back. Leaves
-# raw snapshots in $FRAGBED_OUT/raw for report.py, makes no verdict itself.
+# Fragments node 0 to the target, checks that it was reached, compacts directly in several
+# ways, and checks that all memory is free again. Leaves $FRAGBED_OUT/meta and snapshots in
+# $FRAGBED_OUT/raw; report.py draws the conclusions.
 #
-# Choices, with defaults:
-#   FRAGBED_JOB_ORDER=4 FRAGBED_JOB_INDEX=1000   target: unusable index (permille) at an order
-#   FRAGBED_JOB_UNMOVABLE=10                     percent of pages kept that cannot move
-#   FRAGBED_JOB_SEED=1
-#   FRAGBED_JOB_SWEEP=100                        most blocks to empty in the sweep
-#
-# Exit: 0 done, 1 failed, 4 cannot count (requirement missing, target missed).
+# Exit: 0 done, 1 failed, 4 the run cannot count (requirement missing, target missed).
 
-. "$(dirname "$0")/../../lib/lib.sh"
+. "$(dirname "$0")/../../lib/scenario.sh"
 
-order=${FRAGBED_JOB_ORDER:-4}
-index=${FRAGBED_JOB_INDEX:-1000}
-unmovable=${FRAGBED_JOB_UNMOVABLE:-10}
-seed=${FRAGBED_JOB_SEED:-1}
+order=$FRAGBED_JOB_ORDER
+index=$FRAGBED_JOB_INDEX
+unmovable=$FRAGBED_JOB_UNMOVABLE
+seed=$FRAGBED_JOB_SEED
 raw=${FRAGBED_OUT:?}/raw
 extfrag=/sys/kernel/debug/extfrag/unusable_index
 
-# What is compacted for: order type prio nofragment. MAX is the largest order.
-# The first one also undoes a deferral left by someone else: only sync-full
-# ignores it, and a success at the largest order ends it.
+# The requests to compact for: order type prio nofragment. MAX is the largest order. The first
+# one also ends a deferral from before: only sync-full ignores it, and a success at the
+# largest order ends it.
 rows='
 MAX movable sync-full default
 MAX unmovable sync-light default
@@ -46,27 +40,13 @@ snapshot() {
 	done
 }
 
-write_meta() {
-	{
-		echo "fragbed $(fact version fragbed)"
-		echo "kernel $(uname -r)"
-		echo "kernel_build $(uname -v)"
-		echo "cmdline $(cat /proc/cmdline)"
-		echo "order $order"
-		echo "index $index"
-		echo "unmovable $unmovable"
-		echo "seed $seed"
-		cat "$FRAGBED_DIR/caps"
-	} >"$raw/meta"
-}
-
-# This run cannot count, and the report says why.
+# The run does not count; the report gives the reason.
 cannot_count() {
 	echo "reason $*" >"$raw/refused"
 	refuse "$@"
 }
 
-# The kernel's own figure of a zone of node 0 at the target order, in permille.
+# The kernel's unusable_index of a zone of node 0 at the target order, in permille.
 kernel_index() {
 	awk -v order="$order" -v zone="$1" '$2 == "0," && $4 == zone {
 		split($(5 + order), part, ".")
@@ -74,19 +54,19 @@ kernel_index() {
 	}' $extfrag
 }
 
-# Both measures have to agree that the target was reached; $short says what does not.
+# Both indices have to reach the target; $short names the one that did not.
 degree_is_reached() {
 	reached=$(fact fragment/result reached_permille)
-	short="target degree not reached: index $reached at order $order, wanted $index"
+	short="target degree not reached: index $reached at order $order, target $index"
 	[ "$reached" -ge "$index" ] || return 1
 	awk '$1 == 0 { print $2 }' "$FRAGBED_DIR/fragment/index" | while read -r zone; do
 		echo "$zone $(kernel_index "$zone")"
 	done >"$raw/kernel_index"
 	[ -s "$raw/kernel_index" ] || cannot_count "$extfrag has no zone of node 0"
 	worst=$(awk 'NR == 1 || $2 < min { min = $2 } END { print min }' "$raw/kernel_index")
-	# Several zones: the node's index may be reached without each zone's.
+	# With several zones the node may reach the index although a zone does not.
 	[ "$(wc -l <"$raw/kernel_index")" -gt 1 ] && [ "$index" -lt 1000 ] && return 0
-	short="the kernel's own unusable_index is $worst at order $order, wanted $index"
+	short="the kernel's own unusable_index is $worst at order $order, target $index"
 	[ "$worst" -ge "$((index > 3 ? index - 3 : 0))" ]
 }
 
@@ -94,14 +74,14 @@ fragment_once() {
 	fragment_line="order=$order index=$index unmovable=$unmovable seed=$1 node=0 $force"
 	if ! knob fragment/run "$fragment_line"; then
 		[ "$knob_errno" = ENOSPC ] &&
-			cannot_count "target degree not reached: index $(fact fragment/result reached_permille) at order $order, wanted $index"
+			cannot_count "target degree not reached: index $(fact fragment/result reached_permille) at order $order, target $index"
 		say "fragment/run: '$fragment_line' failed with $knob_errno"
 		exit 1
 	fi
 	degree_is_reached
 }
 
-# Another CPU may have freed something between the two looks: then once more.
+# Another CPU may have freed pages before the index was read: try again.
 fragment() {
 	fragment_once "$1" || fragment_once "$1" || fragment_once "$1" || cannot_count "$short"
 }
@@ -127,9 +107,9 @@ compact_rows() {
 	rm "$raw/rows-asked"
 }
 
-# Direct compaction stops at the first block it can hand out. Keep each block
-# gained, so that the next compaction has to make another one. Others may take what
-# it makes: three in vain are the end.
+# Direct compaction stops at the first free block. Each gained block is held, so that the next
+# compaction has to make another one. Other tasks may allocate it first: three failures end
+# the sweep.
 sweep() {
 	mkdir -p "$raw/sweep"
 	number=0
@@ -153,17 +133,17 @@ sweep() {
 	grep -q '^got_page 1' "$raw"/sweep/* || cannot_count "the sweep gained no block by $number direct compactions"
 }
 
-check_memory_back() {
+check_memory_is_free() {
 	must_knob reset 1
 	after=$(free_pages)
 	snapshot released
 	printf 'free_before %s\nfree_after %s\nslack %s\n' "$before" "$after" "$slack" >"$raw/memory"
 	[ "$after" -ge $((before - slack)) ] && return 0
-	say "memory did not come back: $before pages free before, $after after"
+	say "not all memory was freed: $before pages free before, $after after"
 	return 1
 }
 
-# Movable pages follow the writer's policy. With one node there is nothing to bind.
+# Movable pages follow the memory policy of the task that writes to hold/alloc.
 if [ -d /sys/devices/system/node/node1 ] && [ -z "${FRAGBED_JOB_BOUND:-}" ]; then
 	need which numactl -- "numactl is missing: this machine has several nodes"
 	check_needs
@@ -186,14 +166,14 @@ check_needs
 at_exit 'knob reset 1'
 at_exit "dmesg >'$raw/dmesg'"
 
-# Background compaction would undo the work and get counted as ours.
+# Proactive compaction would undo the fragmentation, and the counters would include it.
 setting /proc/sys/vm/compaction_proactiveness 0
 echo 3 >/proc/sys/vm/drop_caches
 max_order=$(fact caps max_page_order)
-sweep_limit=${FRAGBED_JOB_SWEEP:-100}
-write_meta
+sweep_limit=$FRAGBED_JOB_SWEEP
+scenario_meta >"$FRAGBED_OUT/meta"
 before=$(free_pages)
-# What the run itself leaves behind: file cache, slabs, page tables.
+# What the run itself leaves in use: page cache, slabs, page tables.
 slack=2048
 
 snapshot initial
@@ -208,7 +188,7 @@ snapshot before_sweep
 sweep
 snapshot compacted
 status=0
-check_memory_back || status=1
+check_memory_is_free || status=1
 unload_module || status=1
 log_check || status=1
 echo "status $status" >"$raw/end"

@@ -1,43 +1,39 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Superpageblocks through all that happens to them, round by round: filled
-# with what can move, some tainted by choice, a load that cannot move, defragmentation
-# on demand, what cannot move given back, the clean ones evacuated.
+# Takes superpageblocks through all their states, round by round: fills memory with movable
+# pages, taints some superpageblocks on purpose, adds an unmovable load, defragments on
+# demand, frees the unmovable pages, and evacuates the clean superpageblocks.
 #
-#   FRAGBED_JOB_ROUNDS=3
-#   FRAGBED_JOB_SEED=1
-#   FRAGBED_JOB_PERCENT=70   of memory filled
-#
-# Leaves for report_defrag.py in $FRAGBED_OUT: states, a line after each step with a
-# letter for each superpageblock and all counters; answers/, what the knobs said; rounds,
-# how many could be empty and how many are; meta.
-# Exit: 0 done, 1 something was not as it should be, 4 cannot run here.
+# Leaves for report.py in $FRAGBED_OUT: states, a line after each step with a letter for each
+# superpageblock and all counters; answers/, what the knobs report; rounds, how many
+# superpageblocks could be empty and how many are; meta.
+# Exit: 0 done, 1 a check failed, 4 cannot run here.
 
-. "$(dirname "$0")/../../lib/lib.sh"
+. "$(dirname "$0")/../../lib/scenario.sh"
 
-rounds=${FRAGBED_JOB_ROUNDS:-3}
-seed=${FRAGBED_JOB_SEED:-1}
-level=$((${FRAGBED_JOB_PERCENT:-70} * 10))
+rounds=$FRAGBED_JOB_ROUNDS
+seed=$FRAGBED_JOB_SEED
+level=$((FRAGBED_JOB_PERCENT * 10))
 out=${FRAGBED_OUT:?}
 random=$seed
 status=0
 
-# How many are tainted by choice, by how many pages each.
-choice=4
-choice_pages=64
+# How many superpageblocks are tainted on purpose, by how many pages each.
+chosen=4
+chosen_pages=64
 
-# --- what is told --------------------------------------------------------------------
+# --- what is recorded ---------------------------------------------------------------
 
 wrong() {
 	say "round $round, $step: $*"
 	status=1
 }
 
-# Of the guest's life, in hundredths of a second.
+# Hundredths of a second since the guest started.
 ticks() {
 	read -r uptime _ </proc/uptime
-	# 1 before the fraction: 08 would be no number to a shell.
+	# The 1 before the fraction: a shell takes 08 for a broken octal number.
 	echo $((${uptime%.*} * 100 + 1${uptime#*.} - 100))
 }
 
@@ -57,7 +53,7 @@ end_step() {
 	spb_records_are_true || wrong "a record is wrong"
 }
 
-# ask KNOB LINE: what it says is kept.
+# ask KNOB LINE: writes the line and keeps what the knob reports.
 ask() {
 	must_knob "$1" "$2"
 	cat "$FRAGBED_DIR/$1" >"$out/answers/$round-${1#spb/}"
@@ -65,8 +61,7 @@ ask() {
 
 # --- the steps -----------------------------------------------------------------------
 
-# All there is, then a part of it all over the place is given back: so each
-# superpageblock was touched, and none is empty.
+# Allocates all memory and frees random pages again: so none of the superpageblocks is empty.
 fill() {
 	begin_step fill
 	for count in 4096 256; do
@@ -77,12 +72,12 @@ fill() {
 	end_step
 }
 
-# "node zone number" of those that are clean, without holes and without a free block.
+# "node zone number" of clean superpageblocks without holes and without a free pageblock.
 clean_and_full() { awk '$5 == "clean" && $6 == $7 && $8 == 0 { print $1, $2, $3 }' "$FRAGBED_DIR/spb/table"; }
 
 category_of() { awk -v zone="$1" -v nr="$2" '$2 == zone && $3 == nr { print $5 }' "$FRAGBED_DIR/spb/table"; }
 
-# One by chance. Some page of it may be in use by someone else: then another one.
+# A random one. EBUSY: another task uses a page of it; then try another superpageblock.
 taint_one() {
 	tries=0
 	while [ $tries -lt 5 ]; do
@@ -93,7 +88,7 @@ taint_one() {
 		read -r node zone nr <<-END
 			$(sed -n "${dice}p" "$work/clean")
 		END
-		if knob spb/taint "spb=$nr node=$node zone=$zone pages=$choice_pages set=taint"; then
+		if knob spb/taint "spb=$nr node=$node zone=$zone pages=$chosen_pages set=taint"; then
 			[ "$(category_of "$zone" "$nr")" = tainted ] || wrong "spb $nr is not tainted"
 			return 0
 		fi
@@ -106,7 +101,7 @@ taint() {
 	begin_step taint
 	runs=$(spb_stat defrag_runs)
 	number=0
-	while [ $number -lt $choice ]; do
+	while [ $number -lt $chosen ]; do
 		number=$((number + 1))
 		taint_one
 	done
@@ -115,7 +110,7 @@ taint() {
 
 has_run() { [ "$(spb_stat defrag_runs)" -gt "$runs" ]; }
 
-# The tainted ones are full of what can move: something has to be done about that.
+# The tainted superpageblocks are full of movable pages: background defragmentation must run.
 load() {
 	begin_step load
 	number=0
@@ -128,23 +123,23 @@ load() {
 		tries=$((tries + 1))
 		sleep 0.1
 	done
-	has_run || wrong "nothing was done in the background"
+	has_run || wrong "background defragmentation did not run"
 	end_step
 }
 
-# All that may be a reason, as the answer of the knob $1 tells it.
+# All possible reasons, as the knob $1 reports them.
 reasons() {
 	awk '$1 == "pinned" || $1 == "busy" || $1 == "no_target" || $1 == "fixed" || $1 == "left" ||
 		$1 == "ended_pages" || $1 == "ended_time" || $1 == "ended_signal" { printf "%s %s, ", $1, $2 }' "$FRAGBED_DIR/$1"
 }
 
-# Pages that cannot move by nature are no reason why others did not.
+# Unmovable pages ("fixed") are no reason why movable ones were not migrated.
 has_reason_to_stay() {
 	awk '$1 == "pinned" || $1 == "busy" || $1 == "no_target" || $1 == "left" ||
 		$1 == "ended_pages" || $1 == "ended_time" { sum += $2 } END { exit !sum }' "$FRAGBED_DIR/spb/defrag"
 }
 
-# Whatever came there since is no fault: so a second look before the verdict.
+# Pages may have been allocated there since: so try a second time before the verdict.
 defrag() {
 	begin_step defrag
 	ask spb/defrag "spb=tainted"
@@ -153,15 +148,15 @@ defrag() {
 		ask spb/defrag "spb=tainted"
 		spb_tainted_with_movable >"$work/left"
 	fi
-	say "defrag: $(fact spb/defrag spbs) gone through, $(fact spb/defrag pages) pages moved, $(reasons spb/defrag)$(wc -l <"$work/left") still have what can move"
+	say "defrag: $(fact spb/defrag spbs) visited, $(fact spb/defrag pages) pages moved, $(reasons spb/defrag)$(wc -l <"$work/left") still have movable pages"
 	if [ -s "$work/left" ] && ! has_reason_to_stay; then
-		wrong "without a reason these still have what can move (zone, number, pages): $(tr '\n' ';' <"$work/left")"
+		wrong "these still have movable pages (zone, number, pages), without a reason: $(tr '\n' ';' <"$work/left")"
 	fi
 	end_step
 }
 
-# Holes come to what can move, so that there is something to bring together.
-give_back() {
+# Random pages are freed, so that there are holes to fill.
+free_some() {
 	begin_step free
 	must_knob hold/free set=taint
 	must_knob hold/free set=load
@@ -170,8 +165,8 @@ give_back() {
 	end_step
 }
 
-# The most that can be empty: what is movable in the clean ones fills some. Those with
-# holes are not counted on.
+# The most superpageblocks that can be empty: the movable pages of the clean ones fill some.
+# Superpageblocks with holes do not count.
 most_empty() {
 	awk -v size="$pages" 'NR == FNR { if (!/^#/) movable[$2] = $5; next }
 		/^#/ || $7 == 0 || $5 == "tainted" { next }
@@ -183,7 +178,7 @@ most_empty() {
 
 whole_empty() { awk '$5 == "empty" && $6 == $7 { nr++ } END { print nr + 0 }' "$FRAGBED_DIR/spb/table"; }
 
-says_why_not_emptied() {
+reports_why_not_emptied() {
 	[ "$(fact spb/evacuate not_emptied)" -gt 0 ] || [ "$(fact spb/evacuate left)" -gt 0 ] || return 1
 	awk '$1 == "pinned" || $1 == "busy" || $1 == "no_target" || $1 == "fixed" || $1 == "left" ||
 		$1 == "ended_pages" || $1 == "ended_time" { sum += $2 } END { exit !sum }' "$FRAGBED_DIR/spb/evacuate"
@@ -200,32 +195,17 @@ evacuate() {
 		"$(fact spb/evacuate emptied) emptied, $(fact spb/evacuate not_emptied) not: $(reasons spb/evacuate)"
 	if [ "$reached" -lt "$most" ]; then
 		grep '^in_the_way' "$FRAGBED_DIR/spb/evacuate" | sed 's/^/# /'
-		says_why_not_emptied || wrong "$reached are empty, $most could be, and nothing tells why"
+		reports_why_not_emptied || wrong "$reached are empty, $most could be, and the knob reports no reason"
 	fi
 	end_step
 }
 
-write_meta() {
-	{
-		echo "fragbed $(fact version fragbed)"
-		echo "kernel $(uname -r)"
-		echo "kernel_build $(uname -v)"
-		echo "cmdline $(cat /proc/cmdline)"
-		echo "configuration ${FRAGBED_CONFIG:-unknown}"
-		echo "rounds $rounds"
-		echo "seed $seed"
-		echo "percent $((level / 10))"
-		echo "spb_pages $pages"
-		cat "$FRAGBED_DIR/caps"
-	} >"$out/meta"
-}
-
-# What the run itself leaves behind: file cache, slabs, page tables.
-memory_is_back() {
+# 2048: what the run itself leaves in use, page cache, slabs and page tables.
+memory_is_free() {
 	echo 3 >/proc/sys/vm/drop_caches
 	free_after=$(free_pages)
 	[ "$free_after" -ge $((free_before - 2048)) ] && return 0
-	say "memory did not come back: $free_before pages free before, $free_after after"
+	say "not all memory was freed: $free_before pages free before, $free_after after"
 	return 1
 }
 
@@ -240,12 +220,12 @@ rm -rf "$out/answers" "$out/states" "$out/rounds"
 mkdir -p "$out/answers" || exit 1
 pages=$(spb_pages)
 must_knob map_chunk $((pages * $(fact caps page_size) / 1024))
-write_meta
+{ scenario_meta && echo "spb_pages $pages"; } >"$out/meta"
 begun=$(ticks)
 echo 3 >/proc/sys/vm/drop_caches
 free_before=$(free_pages)
 round=0
-say "cycle: $rounds rounds, $((level / 10))% filled, seed $seed, kernel $(uname -r)"
+say "defrag: $rounds rounds, $((level / 10))% filled, seed $seed, kernel $(uname -r)"
 begin_step start
 end_step
 while [ $round -lt "$rounds" ]; do
@@ -254,15 +234,15 @@ while [ $round -lt "$rounds" ]; do
 	taint
 	load
 	defrag
-	give_back
+	free_some
 	evacuate
 done
 begin_step end
 knob reset 1
 end_step
-memory_is_back || status=1
+memory_is_free || status=1
 unload_module || status=1
 log_check || status=1
 echo "status $status" >>"$out/meta"
-[ $status -eq 0 ] && say "cycle: $rounds rounds done, the records are true, the log is clean"
+[ $status -eq 0 ] && say "defrag: $rounds rounds done, the records are correct, the log is clean"
 finish_one $status

@@ -1,33 +1,32 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 #
-# report.py FOLDER NAME=SUBFOLDER...
+# report.py [--json] [--no-color] FOLDER
 #
-# Renders what mix_memory.py counted on several kernels, in SUBFOLDER/SEED/mix.json: a
-# table in the terminal, the same in FOLDER/report.json, and memory drawn a letter a
-# chunk.
+# The report on what packing.py counted, in one or several configurations: how many chunks
+# of memory were tainted, how few would have been enough, and memory drawn a letter for each
+# chunk. Leaves FOLDER/report.json and FOLDER/report.txt.
 import json
 import os
 import sys
 
-LETTERS = {
-    "T": "holds something that cannot move",
-    "m": "free and movable pages only",
-    ".": "free",
-}
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../../lib"))
+
+import render  # noqa: E402
+from facts import files_of_runs  # noqa: E402
+from render import Look  # noqa: E402
+
+LOOKS = [
+    Look("T", "31", "tainted", "tainted: has unmovable pages"),
+    Look("m", "33", "clean", "clean: free and movable pages only"),
+    Look(".", "32", "empty", "empty: all pages are free"),
+]
 
 
-def read_runs(folder, names):
-    """label -> {seed: what was counted}, seeds ascending."""
-    runs = {}
-    for name in names:
-        label, subfolder = name.split("=")
-        top = os.path.join(folder, subfolder)
-        runs[label] = {}
-        for seed in sorted(os.listdir(top), key=int):
-            with open(os.path.join(top, seed, "mix.json"), encoding="ascii") as file:
-                runs[label][int(seed)] = json.load(file)
-    return runs
+def read_json(path):
+    with open(path, encoding="ascii") as file:
+        return json.load(file)
 
 
 def summary(run):
@@ -41,70 +40,77 @@ def summary(run):
     }
 
 
-def aligned(rows):
-    widths = [max(len(str(row[i])) for row in rows) for i in range(len(rows[0]))]
-    return ["  ".join(str(cell).rjust(width) for cell, width in zip(row, widths))
-            for row in rows]
-
-
-def table(summaries):
-    rows = [["kernel", "seed", "cannot move, at most", "chunks that takes", "chunks tainted"]]
-    for label, seeds in summaries.items():
-        rows += [[label, seed, f"{s['peak_mib']} MiB", s["least"], s["tainted"]]
-                 for seed, s in seeds.items()]
-    return aligned(rows)
-
-
-def rounds_table(runs, seed):
-    labels = list(runs)
-    rows = [["round"] + [f"{label}: {what}" for label in labels
-                         for what in ("tainted", "least", "least now")]]
-    for rounds in zip(*(runs[label][seed]["rounds"] for label in labels)):
-        rows.append([rounds[0]["round"]] + [r[what] for r in rounds
-                                            for what in ("tainted", "least", "least_now")])
-    return aligned(rows)
-
-
-def drawing(label, run):
-    lines = [f"{label}, seed {run['seed']}: a letter per {run['chunk_kb'] // 1024} MiB, a line per round"]
-    return lines + [f"  {r['round']:>3}  {r['map']}" for r in run["rounds"]]
-
-
 def verdict(label, seeds):
     above = [s["tainted"] - s["least"] for s in seeds.values()]
     tainted = sorted(s["tainted"] for s in seeds.values())
     chunks = next(iter(seeds.values()))["chunks"]
     found = f"{tainted[0]}" if tainted[0] == tainted[-1] else f"{tainted[0]} to {tainted[-1]}"
-    how = "the least possible" if not any(above) else f"up to {max(above)} more than need be"
+    how = "the least possible" if not any(above) else f"up to {max(above)} more than necessary"
     return f"{label}: {found} of {chunks} chunks tainted, {how}"
 
 
-def main():
-    folder, names = sys.argv[1], sys.argv[2:]
-    runs = read_runs(folder, names)
-    seeds = list(next(iter(runs.values())))
-    first = next(iter(runs.values()))[seeds[0]]
+def build_report(paths):
+    """runs and summaries: {configuration: {seed: ...}}"""
+    runs = {label: {seed: read_json(path) for seed, path in seeds.items()}
+            for label, seeds in paths.items()}
     summaries = {label: {seed: summary(run) for seed, run in of_seed.items()}
                  for label, of_seed in runs.items()}
     verdicts = {label: verdict(label, of_seed) for label, of_seed in summaries.items()}
-    lines = ["Superpageblocks: the same workload without and with them",
-             f"  Linux {first['kernel']}, {first['asked_rounds']} rounds, up to {first['percent']}% of memory "
-             f"mapped, {first['files']} files with each 2 MiB, up to {first['pipes']} pipes",
-             f"  debugfs-scripts/scenarios/packing/run.sh --seeds \"{' '.join(map(str, seeds))}\" "
-             f"--rounds {first['asked_rounds']}", ""]
-    lines += ["  " + line for line in table(summaries)] + [""]
-    lines += ["  " + line for line in rounds_table(runs, seeds[0])] + [""]
-    for label, of_seed in runs.items():
-        lines += ["  " + line for line in drawing(label, of_seed[seeds[0]])] + [""]
-    lines += [f"  {letter} {meaning}" for letter, meaning in LETTERS.items()] + ["", "Verdict"]
-    lines += ["  " + text for text in verdicts.values()]
-    text = "\n".join(lines)
-    print(text)
-    with open(os.path.join(folder, "report.txt"), "w", encoding="ascii") as file:
-        file.write(text + "\n")
-    with open(os.path.join(folder, "report.json"), "w", encoding="ascii") as file:
-        json.dump({"runs": runs, "summaries": summaries, "verdicts": verdicts}, file, indent=1)
+    return {"runs": runs, "summaries": summaries, "verdicts": verdicts}
+
+
+# --- drawing -------------------------------------------------------------------------
+
+
+def head(report):
+    of_seed = next(iter(report["runs"].values()))
+    first = next(iter(of_seed.values()))
+    return ["Superpageblocks: the same workload in each configuration",
+            f"  Linux {first['kernel']}, {first['asked_rounds']} rounds, up to {first['percent']}% of memory "
+            f"mapped, {first['files']} files with each 2 MiB, up to {first['pipes']} pipes",
+            f"  make run SCENARIO=packing SEEDS=\"{' '.join(map(str, of_seed))}\" ROUNDS={first['asked_rounds']}"]
+
+
+def summary_table(report):
+    return render.table(
+        ["configuration", "seed", "unmovable, at most", "chunks that takes", "chunks tainted"],
+        [[label, seed, f"{s['peak_mib']} MiB", s["least"], s["tainted"]]
+         for label, seeds in report["summaries"].items() for seed, s in seeds.items()])
+
+
+def rounds_table(report):
+    """Of the first seed."""
+    runs = {label: next(iter(of_seed.values())) for label, of_seed in report["runs"].items()}
+    header = ["round"] + [f"{label}: {what}" for label in runs for what in ("tainted", "least", "least now")]
+    rows = [[rounds[0]["round"]] + [r[what] for r in rounds for what in ("tainted", "least", "least_now")]
+            for rounds in zip(*(run["rounds"] for run in runs.values()))]
+    return render.table(header, rows)
+
+
+def map_lines(label, of_seed, use_colour):
+    run = next(iter(of_seed.values()))
+    lines = [f"{label}, seed {run['seed']}: a letter per {run['chunk_kb'] // 1024} MiB, a line per round"]
+    return lines + [f"  {r['round']:>3}  {render.letters(r['map'], LOOKS, use_colour)}" for r in run["rounds"]]
+
+
+def text_of(report, use_colour):
+    return render.paragraphs([
+        head(report), summary_table(report), rounds_table(report),
+        *(render.indented(map_lines(label, of_seed, use_colour))
+          for label, of_seed in report["runs"].items()),
+        render.legend(LOOKS, use_colour), ["Verdict"] + render.indented(report["verdicts"].values())])
+
+
+def show(folder, as_json=False, use_colour=False):
+    paths = files_of_runs(folder, "packing.json")
+    if not paths:
+        print(f"{folder}: the guest left nothing to report on")
+        return 1
+    report = build_report(paths)
+    render.save(folder, report, text_of(report, False))
+    print(json.dumps(report, indent=1) if as_json else text_of(report, use_colour))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    render.report_main(show)

@@ -1,28 +1,28 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Tries each thing the module can do once, on any machine. It holds no more than a
-# sixty-fourth of memory at a time and leaves everything as it was; what this kernel
-# cannot do is a skip with the reason. KTAP on stdout.
+# Tries everything the module can do once, on any machine. It holds at most one sixty-fourth
+# of memory at a time and leaves everything as it was. A feature that this kernel lacks is
+# skipped with the reason. KTAP on stdout.
 #
 # Exit: 0 done, 1 something failed, 4 cannot run here.
 #
-# shellcheck disable=SC2016,SC2317,SC2329  # awk programs; what is tried is called by name
+# shellcheck disable=SC2016,SC2317,SC2329  # awk programs; the cases are called by name
 
 . "$(dirname "$0")/../../lib/lib.sh"
 
-# How much is held, in pages.
+# At most one sixty-fourth of memory is held, at most 65536 pages.
 share=64
 most=65536
 
 # --- helpers -----------------------------------------------------------------
 
-# wants ERRNO KNOB LINE TEXT: refused so, and one line of the log has the text.
+# wants ERRNO KNOB LINE TEXT: the write fails with ERRNO and logs one line, which has TEXT.
 wants() {
 	wants_before=$(log_lines)
 	knob "$2" "$3"
 	[ "$knob_errno" = "$1" ] || {
-		say "$2 '$3' gives $knob_errno, wanted $1"
+		say "$2 '$3' fails with $knob_errno, expected $1"
 		return 1
 	}
 	[ "$(log_lines)" -eq $((wants_before + 1)) ] &&
@@ -39,7 +39,7 @@ set_pages() {
 has_module() { module_loaded || [ -f "${FRAGBED_MODULE:-}" ]; }
 has_room() { [ "$(meminfo MemAvailable)" -gt $(($(meminfo MemTotal) / 4)) ]; }
 
-# unless_missing FEATURE DESC TEST...: a skip with the reason that caps has.
+# unless_missing FEATURE DESC TEST...: skips with the reason that caps reports.
 unless_missing() {
 	missing_feature=$1
 	shift
@@ -51,24 +51,24 @@ unless_missing() {
 	fi
 }
 
-# --- what is tried -------------------------------------------------------------
+# --- the cases -----------------------------------------------------------------
 
 caps_can_be_read() {
 	[ "$(fact caps page_size)" -gt 0 ] && [ -n "$(fact caps hold)" ] &&
 		[ -n "$(fact version fragbed)" ]
 }
 
-hold_and_give_back() {
+hold_and_free() {
 	must_knob hold/alloc "set=quick type=$1 order=$2 count=$((hold_pages >> $2))"
 	held=$(set_pages quick)
 	must_knob hold/free set=quick
 	say "$1: $held pages held"
-	# Others may want reclaimable ones at any time.
+	# The kernel may reclaim reclaimable pages at any time.
 	[ "$1" = reclaimable ] || [ "$held" -eq $((hold_pages >> $2 << $2)) ] || return 1
 	nothing_held
 }
 
-# A fiftieth of what is free, in small pieces: of these an eighth is kept.
+# Fragments a fiftieth of free memory at order 3, of which an eighth is kept.
 fragment_a_little() {
 	must_knob fragment/run "order=3 index=1 unmovable=100 seed=1"
 	begun=$(fact fragment/result reached_permille)
@@ -87,7 +87,7 @@ compact_once() {
 	[ "$(fact compact/last order)" = 4 ] && [ -n "$(fact compact/last ns)" ]
 }
 
-# Each row adds up, and all that is not reserved is what the kernel manages.
+# Each row adds up, and all pages but the reserved ones are as many as the zones manage.
 map_is_the_memory() {
 	chunk=$(cat "$FRAGBED_DIR/map_chunk")
 	must_knob map_chunk 1048576
@@ -117,7 +117,7 @@ churn_two_seconds() {
 		[ "$(fact fragment/churn_status pages_held)" = 0 ]
 }
 
-# A little above where it is now.
+# The target is a little above the current index.
 keep_a_second() {
 	must_knob fragment/run "order=3 index=1 unmovable=100 seed=1"
 	target=$(($(fact fragment/result reached_permille) + 10))
@@ -128,14 +128,14 @@ keep_a_second() {
 	sleep 1
 	[ "$(fact fragment/keep_status running)" = yes ] || return 1
 	must_knob fragment/keep stop
-	say "keep: index $target wanted, $(fact fragment/keep_status index_now) in the end," \
+	say "keep: target index $target, $(fact fragment/keep_status index_now) at the end," \
 		"$(fact fragment/keep_status planted) pages kept in all"
-	# Looks count from when the target was reached.
+	# "looks" counts from the moment the target is reached.
 	[ $(($(fact fragment/keep_status planted) + $(fact fragment/keep_status looks))) -gt 0 ] &&
 		[ "$(fact fragment/keep_status pages_held)" = 0 ]
 }
 
-mof_tells() {
+mof_reports() {
 	address=$(sed -n '1s/-.*//p' /proc/self/maps)
 	must_knob mof "$$ $address"
 	[ -n "$(fact mof decided_by)" ]
@@ -151,20 +151,20 @@ bad_input_is_refused() {
 		nothing_held
 }
 
-reset_gives_back() {
+reset_frees_all() {
 	must_knob hold/alloc "set=quick type=unmovable order=0 count=64"
 	must_knob reset 1
 	nothing_held
 }
 
-# In KiB. What was freed may sit on per-cpu lists, which MemAvailable leaves out.
+# In KiB. Freed pages may be on per-cpu lists, which MemAvailable leaves out.
 usable() {
 	lists=$(awk '$1 == "count:" { sum += $2 } END { print sum + 0 }' /proc/zoneinfo)
 	echo $(($(meminfo MemAvailable) + lists * $(fact caps page_size) / 1024))
 }
 
-# Others come and go: so it is looked at several times.
-memory_is_back() {
+# Other tasks allocate and free, too: so it is checked several times.
+memory_is_free() {
 	tries=0
 	until [ "$(usable)" -ge $((usable - total / 32)) ]; do
 		tries=$((tries + 1))
@@ -188,7 +188,7 @@ log_mark
 load_module || exit 1
 need test -r "$FRAGBED_DIR/caps" -- "$FRAGBED_DIR/caps cannot be read: see README.md"
 check_needs
-need nothing_held -- "something is held already, and would be given back: see hold/sets"
+need nothing_held -- "memory is held already, and reset would free it: see hold/sets"
 check_needs
 at_exit "[ ! -e $FRAGBED_DIR ] || knob reset 1"
 total=$(meminfo MemTotal)
@@ -200,20 +200,20 @@ hold_pages=$((total * 1024 / share / $(fact caps page_size)))
 
 ktap_start
 expect "caps and version can be read" caps_can_be_read
-expect "unmovable memory is held and given back" hold_and_give_back unmovable 0
-expect "unmovable memory of order 3" hold_and_give_back unmovable 3
-unless_missing hold_movable "movable memory" hold_and_give_back movable 0
-expect "reclaimable memory" hold_and_give_back reclaimable 0
-unless_missing fragment "a little memory is fragmented and given back" fragment_a_little
+expect "unmovable memory is held and freed" hold_and_free unmovable 0
+expect "unmovable memory of order 3" hold_and_free unmovable 3
+unless_missing hold_movable "movable memory" hold_and_free movable 0
+expect "reclaimable memory" hold_and_free reclaimable 0
+unless_missing fragment "a little memory is fragmented and freed" fragment_a_little
 unless_missing compact "memory is compacted" compact_once
 unless_missing map "the map adds up to the memory of this machine" map_is_the_memory
 unless_missing churn "two seconds of churn" churn_two_seconds
-unless_missing keep "a degree of fragmentation is kept for a second" keep_a_second
-unless_missing mof "who decides about migrate-on-fault" mof_tells
-unless_missing spb "the records of superpageblocks are true" spb_records_are_true
-expect "bad input is refused, and the log tells why" bad_input_is_refused
-expect "reset gives everything back" reset_gives_back
-expect "memory is back" memory_is_back
+unless_missing keep "an index is kept for a second" keep_a_second
+unless_missing mof "mof reports which policy decides about migrate-on-fault" mof_reports
+unless_missing spb "the records of superpageblocks are correct" spb_records_are_true
+expect "bad input is refused, and the log has the reason" bad_input_is_refused
+expect "reset frees everything" reset_frees_all
+expect "all memory is free again" memory_is_free
 if [ $was_loaded -eq 1 ]; then
 	skip "the module is unloaded" "it was loaded before"
 else

@@ -1,21 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# A soak for superpageblocks: while memory is nearly full there are churn,
-# holds, files, compaction, defragmentation, evacuation and tainting by choice, and every
-# few seconds the kernel's records are compared with its pages.
-#
-#   FRAGBED_JOB_SECONDS=30   how long
-#   FRAGBED_JOB_PERCENT=85   of memory in use
-#   FRAGBED_JOB_SEED=1
+# While memory is nearly full: churn, held memory, files, compaction, defragmentation,
+# evacuation and tainting in random order. Every few seconds the kernel's records of
+# superpageblocks are compared with its pages.
 #
 # Exit: 0 done, 1 a record was wrong or the log has trouble, 4 cannot run here.
 
-. "$(dirname "$0")/../../lib/lib.sh"
+. "$(dirname "$0")/../../lib/scenario.sh"
 
-seconds=${FRAGBED_JOB_SECONDS:-30}
-seed=${FRAGBED_JOB_SEED:-1}
-level=$((${FRAGBED_JOB_PERCENT:-85} * 10))
+seconds=$FRAGBED_JOB_SECONDS
+seed=$FRAGBED_JOB_SEED
+level=$((FRAGBED_JOB_PERCENT * 10))
 files=${TMPDIR:-/tmp}/fragbed-soak
 random=$seed
 
@@ -26,7 +22,7 @@ check_records() {
 	return 1
 }
 
-# Not all can be had: memory may be full of what the soak holds already.
+# May fail: memory may be full of what the soak holds already.
 hold_some() {
 	dice 4
 	name=soak$dice
@@ -49,7 +45,7 @@ compact() {
 		compactions=$((compactions + 1))
 }
 
-# Most of memory is in use, so that superpageblocks press on each other.
+# Most of the memory is in use, so that few superpageblocks have free pages.
 fill() {
 	while [ "$(used_permille)" -lt "$level" ]; do
 		knob hold/alloc "set=fill type=movable order=0 count=2048 $force" || break
@@ -61,7 +57,7 @@ make_holes() {
 	knob hold/free "set=fill random=100 seed=$dice"
 }
 
-# Some are tainted by chance, the oldest of these get clean again.
+# Taints a random superpageblock and frees the oldest set, so that its one gets clean again.
 taint_some() {
 	taints=$((taints % 4 + 1))
 	knob hold/free "set=taint$taints"
@@ -79,7 +75,7 @@ move_some() {
 	esac && moves=$((moves + 1))
 }
 
-churn_anew() {
+restart_churn() {
 	knob fragment/churn stop
 	dice 3
 	order=$dice
@@ -87,15 +83,15 @@ churn_anew() {
 	knob fragment/churn "start rate=20000 order=$order unmovable=$((dice + 20)) cpus=0 seed=$random limit_kb=262144"
 }
 
-# As many superpageblocks as what cannot move would fill.
+# How many superpageblocks the unmovable pages would fill.
 least_tainted() {
 	awk -v pages="$pages" '!/^#/ { sum += $6 + $7 } END { print int((sum + pages - 1) / pages) }' "$FRAGBED_DIR/map"
 }
 
-tell() {
+report() {
 	say "$1 s: $checks checks, $holds holds, $compactions compactions, $moves moves;" \
 		"$(used_permille) permille in use; superpageblocks:" \
-		"$(spb_count empty) empty, $(spb_count clean) clean, $(spb_count tainted) tainted, $(least_tainted) would do"
+		"$(spb_count empty) empty, $(spb_count clean) clean, $(spb_count tainted) tainted, $(least_tainted) would be enough"
 }
 
 round() {
@@ -105,38 +101,38 @@ round() {
 	move_some
 	fill
 	dice 5
-	[ "$dice" -ne 0 ] || churn_anew
+	[ "$dice" -ne 0 ] || restart_churn
 }
 
 soak() {
-	checks=0 holds=0 compactions=0 moves=0 taints=0 told=0
+	checks=0 holds=0 compactions=0 moves=0 taints=0 reported=0
 	begun=$(now)
 	checked=$begun
 	fill
-	churn_anew
+	restart_churn
 	while [ $(($(now) - begun)) -lt "$seconds" ]; do
 		round
 		if [ $(($(now) - checked)) -ge 3 ]; then
 			check_records || return 1
 			checked=$(now)
 		fi
-		if [ $((($(now) - begun) / 60)) -gt $told ]; then
-			told=$((told + 1))
-			tell $(($(now) - begun))
+		if [ $((($(now) - begun) / 60)) -gt $reported ]; then
+			reported=$((reported + 1))
+			report $(($(now) - begun))
 		fi
 	done
-	tell $(($(now) - begun))
+	report $(($(now) - begun))
 }
 
-# Free pages of the largest order, in /proc/buddyinfo or, by type, in pagetypeinfo, where
-# after those of each node come its blocks.
+# Free pages of the largest order in /proc/buddyinfo or /proc/pagetypeinfo. In the latter
+# they are counted by migratetype, and the numbers of pageblocks follow, which do not count.
 largest_free() {
 	awk '/^Number/ { blocks = 1 } /^Free/ { blocks = 0 } /^Node/ && !blocks { sum += $NF }
 		END { print sum + 0 }' "$1"
 }
 
-# Those of tainted superpageblocks have a list of their own. Now and then one is taken
-# between the two looks.
+# Pages of tainted superpageblocks have a free list of their own. A page may be allocated
+# between reading the two files: so several tries.
 lists_agree() {
 	for _ in 1 2 3 4 5; do
 		[ "$(largest_free /proc/pagetypeinfo)" -ne "$(largest_free /proc/buddyinfo)" ] || return 0

@@ -133,7 +133,7 @@ case_missing_feature_has_its_reason() {
 case_map_tells_of_each_chunk() {
 	chunk=$(cat "$FRAGBED_DIR/map_chunk")
 	exits 0 map --chunk 64M && err_is_empty && out_has "one letter per 64 MiB" &&
-		out_has "cannot move" &&
+		out_has "are unmovable" &&
 		check "no colours" nowhere "$(printf '\033')" &&
 		check "a row for each" [ "$(rows_drawn)" = "$(rows_at 65536)" ] &&
 		check "map_chunk is as before" [ "$(cat "$FRAGBED_DIR/map_chunk")" = "$chunk" ]
@@ -196,7 +196,7 @@ case_map_record_and_report() {
 	check "the page is whole" grep -q '</html>' "$tmp/rec/index.html" &&
 		exits 0 report --json "$tmp/rec" && is_json &&
 		exits 1 map --record "$tmp/rec" && err_has "take another folder" && exits 1 report "$tmp" &&
-		err_has "no recorded folder"
+		err_has "nothing to report on"
 }
 
 case_map_ctrl_c_restores() {

@@ -21,14 +21,15 @@ import tempfile
 sys.dont_write_bytecode = True
 
 HERE = os.path.dirname(os.path.realpath(__file__))
-sys.path[:0] = [os.path.join(HERE, "../../command"), os.path.join(HERE, "../../lib"),
-                os.path.join(HERE, "../../scenarios/defrag")]
+sys.path[:0] = [os.path.join(HERE, "../../command"), os.path.join(HERE, "../../lib")]
 
 import fragbed_command  # noqa: E402
 import fragbed_knobs as knobs  # noqa: E402
+import fragbed_look  # noqa: E402
 import fragbed_map  # noqa: E402
 import fragbed_process  # noqa: E402
 import fragbed_top  # noqa: E402
+from facts import rows_of  # noqa: E402
 
 MIB = 1 << 20
 # Pages that come and go between two looks.
@@ -72,32 +73,32 @@ def options(*argv):
 
 
 def map_is_one_object():
-    look = fragbed_map.take(options("--chunk", "64M"), 0)
-    text = fragbed_map.draw(look, False)
+    look = fragbed_look.take(options("--chunk", "64M"), 0)
+    text = fragbed_look.draw(look, False)
     again = json.loads(json.dumps(look))
-    check("the same after JSON", fragbed_map.draw(again, False) == text)
+    check("the same after JSON", fragbed_look.draw(again, False) == text)
     for row in again["chunks"]:
         check(f"chunk {row['chunk']} adds up",
-              sum(row[name] for name in fragbed_map.COUNTED) == row["pages"])
+              sum(row[name] for name in fragbed_look.COUNTED) == row["pages"])
         cells = [str(row["chunk"]), str(row["node"]), *(
-            fragbed_map.in_mib(row[name], 4096) for name in fragbed_map.COUNTED), row["kind"]]
+            fragbed_look.in_mib(row[name], 4096) for name in fragbed_look.COUNTED), row["kind"]]
         check(f"{cells} is a line", any(
             [cell for at, cell in enumerate(line.split()) if at != 2] == cells
             for line in text.splitlines()))
     found = again["summary"]
     check("each has a kind", found["chunks"] == len(again["chunks"]) == sum(
-        found[kind] for kind in ("free", "clean", "spoiled", "reserved")))
+        found[kind] for kind in ("empty", "clean", "tainted", "reserved")))
     check("what is stuck adds up", found["stuck_pages"] == sum(
         row["unmovable"] + row["reclaimable"] for row in again["chunks"]))
 
 
 def merged_is_read():
-    small = knobs.rows_of(fragbed_map.map_text(options("--chunk", "4M").chunk))
-    large = knobs.rows_of(fragbed_map.map_text(options("--chunk", "64M").chunk))
-    added = fragbed_map.merged(small, 64 * MIB // 4096)
+    small = rows_of(fragbed_look.map_text(options("--chunk", "4M").chunk))
+    large = rows_of(fragbed_look.map_text(options("--chunk", "64M").chunk))
+    added = fragbed_look.merged(small, 64 * MIB // 4096)
     check("as many", [row["pfn"] for row in added] == [row["pfn"] for row in large])
     for one, other in zip(added, large):
-        for name in fragbed_map.COUNTED:
+        for name in fragbed_look.COUNTED:
             check(f"{name} at {one['pfn']}: {one[name]}, {other[name]}",
                   abs(one[name] - other[name]) <= NOISE)
 

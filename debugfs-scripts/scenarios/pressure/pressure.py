@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 #
-# A steady load that cannot move while memory is nearly full, in a guest: pages of
-# order 0 to 3, files and pipes come and go, all the rest is user memory, which comes
-# and goes, too, and now and then crowds into superpageblocks that are tainted. Counts how many superpageblocks were tainted meanwhile, and how many
-# of them while another one could have been emptied of what can move.
+# A steady unmovable load while memory is nearly full, in a guest: pages of order 0 to 3,
+# files and pipes are allocated and freed. The rest is user memory, some of which is freed
+# and allocated, too. Now and then so much of it is allocated that it fills tainted
+# superpageblocks. Counts how many superpageblocks become tainted, and how many of them while
+# another tainted one still has movable pages that could be migrated.
 #
-#   press_memory.py FILE [--seconds N] [--seed N] [--percent N] [--crowd N]
+#   pressure.py FILE [--seconds N] [--seed N] [--percent N] [--crowd N]
 #
-# FILE gets a JSON object: the choices, the counters before and after, a sample a
-# second. Exit: 0 done, 1 an SPB was tainted too early or a record was wrong.
+# FILE gets a JSON object: the parameters, the counters before and after, a sample a second.
+# Exit: 0 done, 1 a superpageblock was tainted too early or a record was wrong.
 import argparse
 import errno
 import json
@@ -20,9 +21,9 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
-sys.path.insert(0, os.path.join(HERE, "../packing"))
+sys.path.insert(0, os.path.join(HERE, "../../lib"))
 
-from mix_memory import CHUNK, FRAGBED, Mixture, meminfo  # noqa: E402
+from mixture import CHUNK, FRAGBED, Mixture, meminfo  # noqa: E402
 
 CROWD_EVERY = 30        # seconds
 TRACING = "/sys/kernel/tracing"
@@ -36,7 +37,7 @@ def read_rows(name):
 
 
 def read_stats():
-    """Of all zones."""
+    """{counter: sum over all zones}"""
     stats = {}
     for _, _, name, count in read_rows("stats"):
         stats[name] = stats.get(name, 0) + int(count)
@@ -44,7 +45,7 @@ def read_stats():
 
 
 def knob(name, line):
-    """Whether it was done. That there is no room is an answer, too."""
+    """Whether the write succeeded. Too little memory is no error here."""
     try:
         with open(f"{FRAGBED}/{name}", "w", encoding="ascii") as file:
             file.write(line)
@@ -61,19 +62,19 @@ def used_permille():
 
 
 class File:
-    """A chunk that is in no page table: a process in UML cannot map that many pages of
-    all over the place, the host has a limit."""
+    """A chunk that is not mapped: the host limits how many separate pages a process in UML
+    can map."""
 
     def __init__(self):
-        self.number = os.memfd_create("press")
+        self.number = os.memfd_create("pressure")
         os.write(self.number, bytes(CHUNK))
 
     def close(self):
         os.close(self.number)
 
 
-class Press(Mixture):
-    """Keeps memory full of what can move, and what cannot coming and going."""
+class Pressure(Mixture):
+    """Keeps memory full of movable pages while unmovable ones are allocated and freed."""
 
     def __init__(self, args, folder):
         args.files, args.pipes = 60, 400
@@ -97,8 +98,8 @@ class Press(Mixture):
             self.unmap_chunks(4)
 
     def crowd(self):
-        """Lets what can move into superpageblocks that are tainted: the kernel gives most
-        of its memory back, and the user takes nearly all there is."""
+        """Fills tainted superpageblocks with movable pages: frees most of the kernel's memory
+        and allocates nearly all memory for the user."""
         for name in sorted(self.held):
             knob("hold/free", f"set={name}")
         self.held.clear()
@@ -111,8 +112,8 @@ class Press(Mixture):
         self.unmap_chunks(self.random.randrange(16))
 
     def hold(self):
-        """A set is given back and taken anew, of another order and size."""
-        name = f"press{self.random.randrange(24)}"
+        """Frees a set and allocates it again, with another order and size."""
+        name = f"pressure{self.random.randrange(24)}"
         if name in self.held:
             knob("hold/free", f"set={name}")
             self.held.discard(name)
@@ -139,7 +140,7 @@ class Press(Mixture):
 
 
 class Trace:
-    """Who tainted a superpageblock: kept by the kernel, shown if it was too early."""
+    """The kernel's trace of what tainted superpageblocks, printed if it was too early."""
 
     def __init__(self):
         event = f"{TRACING}/events/superpageblock/spb_category"
@@ -156,12 +157,12 @@ class Trace:
             print(f"#   {line}")
 
 
-def sample(at, press):
+def sample(at, pressure):
     stats = read_stats()
     categories = [row[4] for row in read_rows("table") if int(row[6])]
     return {"at": at, "used_permille": used_permille(), "early": stats[EARLY],
-            "tainted_ever": stats["became_tainted"], "holds": press.holds,
-            "refused": press.refused,
+            "tainted_ever": stats["became_tainted"], "holds": pressure.holds,
+            "refused": pressure.refused,
             **{name: categories.count(name) for name in ("empty", "clean", "tainted")}}
 
 
@@ -169,37 +170,37 @@ def wrong_records():
     return [row for row in read_rows("check") if int(row[2])]
 
 
-def tell(row):
+def report(row):
     print(f"# {row['at']} s: {row['used_permille'] / 10}% in use; {row['empty']} empty, "
-          f"{row['clean']} clean, {row['tainted']} tainted, {row['tainted_ever']} times one was, "
+          f"{row['clean']} clean, {row['tainted']} tainted, {row['tainted_ever']} became tainted, "
           f"{row['early']} too early; {row['holds']} holds, {row['refused']} refused", flush=True)
 
 
-def run(press, seconds):
-    """A sample a second; a record that is wrong ends it."""
+def run(pressure, seconds):
+    """A sample a second; a wrong record ends the run."""
     trace = Trace()
     begun, samples = time.monotonic(), []
     while not samples or samples[-1]["at"] < seconds:
-        press.load()
+        pressure.load()
         at = int(time.monotonic() - begun)
         last = samples[-1]["at"] if samples else 0
         if samples and at == last:
             continue
         if at // CROWD_EVERY > last // CROWD_EVERY:
-            press.crowd()
-        samples.append(sample(at, press))
+            pressure.crowd()
+        samples.append(sample(at, pressure))
         if samples[-1]["early"] > samples[max(0, len(samples) - 2)]["early"]:
             trace.show_last()
         if at % 60 == 0:
-            tell(samples[-1])
+            report(samples[-1])
         if at % 5 == 0 and wrong_records():
             print(f"# a record is wrong: {wrong_records()}")
             break
-    tell(samples[-1])
+    report(samples[-1])
     return samples
 
 
-def tell_counters(before, after):
+def report_counters(before, after):
     print(f"# {'counter':30} {'before':>10} {'after':>10} {'difference':>10}")
     for name, count in after.items():
         print(f"# {name:30} {before[name]:10} {count:10} {count - before[name]:10}")
@@ -210,29 +211,29 @@ def main():
     parser.add_argument("file")
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--percent", type=int, default=90, help="of memory in use")
-    parser.add_argument("--crowd", type=int, default=97, help="now and then, for a moment")
+    parser.add_argument("--percent", type=int, default=90, help="percent of memory in use")
+    parser.add_argument("--crowd", type=int, default=97, help="percent in use, now and then for a moment")
     args = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_NOFILE, (65536, 65536))
     with tempfile.TemporaryDirectory() as folder:
-        press = Press(args, folder)
+        pressure = Pressure(args, folder)
         for _ in range(20):
-            press.load()
-        press.crowd()
+            pressure.load()
+        pressure.crowd()
         print(f"# filled: {used_permille() / 10}% of memory is in use, "
-              f"{len(press.chunks) * CHUNK >> 20} MiB of it by what can move", flush=True)
+              f"{len(pressure.chunks) * CHUNK >> 20} MiB of it movable", flush=True)
         before = read_stats()
-        samples = run(press, args.seconds)
+        samples = run(pressure, args.seconds)
         after = read_stats()
-        press.close_pipes(100)
-    tell_counters(before, after)
+        pressure.close_pipes(100)
+    report_counters(before, after)
     with open(args.file, "w", encoding="ascii") as file:
         json.dump(dict(vars(args), kernel=os.uname().release, before=before, after=after,
                        samples=samples), file, indent=1)
     early = after[EARLY] - before[EARLY]
     least = min(row["used_permille"] for row in samples)
-    print(f"# press: {samples[-1]['at']} s with at least {least / 10}% of memory in use, "
-          f"{press.holds} holds: {early} superpageblocks were tainted too early")
+    print(f"# pressure: {samples[-1]['at']} s with at least {least / 10}% of memory in use, "
+          f"{pressure.holds} holds: {early} superpageblocks were tainted too early")
     sys.exit(1 if early or wrong_records() else 0)
 
 
