@@ -3,11 +3,11 @@
 #
 # bench.sh [--repeat N] [--out DIR]
 #
-# What `make bench` does: the price of an allocation on mainline, on ours with the option
-# off, and on ours with it on: as retired instructions, 3 starts of each, and as time on
-# two CPUs at once, N times over (5). Besides, in UML, what it costs to pick a
-# superpageblock, and how fast they are defragmented and evacuated.
-# Leaves build/report-experiment/bench/, which the report of `make experiment` shows.
+# What `make bench` does: measures the cost of an allocation on mainline, on ours with the
+# option off, and on ours with it on: in retired instructions, 3 starts of each, and in time on
+# two CPUs at once, N times (5). In UML it also measures the cost of picking a superpageblock,
+# and how fast superpageblocks are defragmented and evacuated.
+# Leaves build/report-experiment/bench/, which the report of `make experiment` includes.
 # Exit: 0 done, 1 failed, 4 refused (a requirement is missing).
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -36,13 +36,13 @@ guest() {
 		--out "$folder" "$here/bench_guest.sh"
 }
 
-# In UML, where its suite runs.
+# In UML: the suite runs there.
 picks() {
 	"$repo/tools/kunit.sh" --config uml-spb --out "$out/kunit" 'fragbed_spb_pick*'
 	grep -rhoE '[0-9]+ SPBs: [0-9.]+ ns a pick' "$out/kunit" | sort -un >"$out/picks"
 }
 
-# fragbed.ko is not for kernels that are measured: it needs those with the tests.
+# Not on the measured kernels: fragbed.ko needs one with the test hooks.
 moves() {
 	FRAGBED_JOB_ROUNDS=3 "$repo/tools/guest.sh" --config uml-spb --mem 1G --timeout 900 \
 		--out "$out/defrag" "$here/../scenarios/defrag/guest.sh"
@@ -51,13 +51,13 @@ moves() {
 rm -rf "$out"
 mkdir -p "$out"
 git -C "$repo" describe --always --dirty >"$out/commit" 2>/dev/null || echo unknown >"$out/commit"
-# Starts of one kernel differ in what is free in small pieces, so three of each.
+# Free memory is fragmented differently at each start, so three starts of each kernel.
 for number in 1 2 3; do
 	for kernel in mainline off spb; do
 		guest count "$kernel" "$number" 1
 	done
 done
-# In turn, so that what else the host does hits all kernels.
+# In turn, so that other load of the host affects all kernels.
 for number in $(seq "$repeat"); do
 	for kernel in mainline off spb; do
 		guest exp "$kernel" "$number" 2
@@ -65,4 +65,4 @@ for number in $(seq "$repeat"); do
 done
 picks
 moves
-"$here/report_bench.py" "$out"
+"$here/bench.py" "$out"

@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs the modules of module/bench in a guest and leaves their rows in $FRAGBED_OUT/rows,
-# and what the kernel told about its start in $FRAGBED_OUT/start.
+# Runs the modules of module/bench in a guest and leaves their rows in $FRAGBED_OUT/rows, and
+# boot time and memory in $FRAGBED_OUT/start.
 #
 #   FRAGBED_JOB_CPUS=1   how many CPUs allocate at once; with one, and only one in the
-#                        guest, the zone lock is watched, too
+#                        guest, the hold times of the zone lock are measured, too
 #
 # Exit: 0 done, 1 failed, 4 requirement missing.
 
@@ -19,7 +19,7 @@ need test -f "$modules/fragbed_bench.ko" -- "there is no fragbed_bench.ko"
 need test "$(nproc)" -ge "$cpus" -- "there are only $(nproc) CPUs"
 check_needs
 
-# How long it took to get here, in seconds of the guest, and what memory is left.
+# Boot time in seconds of the guest, and how much memory is left.
 note_start() {
 	dmesg | sed -n 's/^\[ *\([0-9.]*\)\] Run .* as init process.*/boot_seconds \1/p' | tail -n 1
 	echo "total_kb $(meminfo MemTotal)"

@@ -2,21 +2,21 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # compare.py A B: two saved reports of the experiment (folders with report.json, or the
-# files). A figure has changed if the two spreads, lowest to highest of all seeds, have
-# nothing in common; inside that it is noise. Counted instructions have no spread: there
-# a change is what is more than a tenth of a percent.
+# files). A figure has changed if the two spreads, lowest to highest of all seeds, do not
+# overlap; otherwise the difference is noise. Counted instructions have no spread: they have
+# changed if the difference is more than a tenth of a percent.
 #
 # Exit: 0 nothing got worse, 1 something did, 2 the reports cannot be compared.
 import json
 import os
 import sys
 
-HERE = os.path.dirname(os.path.realpath(__file__))
-sys.path[:0] = [os.path.join(HERE, "../lib"), os.path.join(HERE, "../scenarios/defrag")]
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../lib"))
 
-from experiment_data import FIGURES, NAMES, figure_values, in_words, spread  # noqa: E402
-from report_bench import KERNELS, aligned  # noqa: E402
-from spread import judge  # noqa: E402
+from bench import KERNELS  # noqa: E402
+from data import FIGURES, NAMES, figure_values  # noqa: E402
+from render import table  # noqa: E402
+from spread import in_words, judge, spread  # noqa: E402
 
 INSTRUCTIONS_PERCENT = 0.1
 WORDS = {"worse": "WORSE", "better": "better", "noise": "noise"}
@@ -37,7 +37,7 @@ def load(path):
 
 
 def pairs(first, second):
-    """Names that both have, and the two values."""
+    """The names in both, with the two values."""
     return ((name, first[name], second[name]) for name in first if name in second)
 
 
@@ -60,7 +60,7 @@ def kernel_rows(load_name, kernel, a_seeds, b_seeds):
 
 
 def price_rows(first, second):
-    """Instructions only: time on a busy host says little about another day's."""
+    """Instructions only: times on a busy host cannot be compared with those of another day."""
     def by_case(report):
         lines = (report.get("bench") or {}).get("instructions", [])
         return {(line["case"], line["what"]): line["kernels"] for line in lines}
@@ -77,7 +77,7 @@ def price_rows(first, second):
 
 
 def differences(first, second):
-    """What makes two reports not quite comparable, in words."""
+    """Why the two reports may not be comparable."""
     found = []
     for what in ("memory_mib", "release", "config", "exact"):
         before, after = ({(row["kernel"], row[what]) for row in report["origin"]} for report in (first, second))
@@ -100,7 +100,7 @@ def main():
         refuse("the two reports have no workload and kernel in common")
     for line in differences(first, second):
         print(f"note: {line}")
-    print(*aligned(["workload", "kernel", "figure", "A", "B", ""], rows), sep="\n")
+    print(*table(["workload", "kernel", "figure", "A", "B", ""], rows, indent=""), sep="\n")
     counts = {word: sum(row[-1] == word for row in rows) for word in WORDS.values()}
     print("\n" + ", ".join(f"{nr} {word}" for word, nr in counts.items()))
     sys.exit(1 if counts["WORSE"] else 0)

@@ -2,20 +2,20 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # run.sh [--mem SIZE] [--seeds "N..."] [--workloads "NAME..."] [--kernels "NAME..."]
-#                   [--rounds N] [--percent N] [--timeout S] [--out DIR]
+#        [--rounds N] [--percent N] [--timeout S] [--out DIR]
 #
-# What `make experiment` does: the same workloads with the same seeds on each kernel, one
-# guest after another, and one report of all in build/report-experiment/. A run whose
-# result is there, from the same kernel and choices, is not made again: what was cut
-# short goes on where it was.
+# What `make experiment` does: runs the same workloads with the same seeds on each kernel, one
+# guest after another, and makes one report of all in build/report-experiment/. A run that has
+# a result from the same kernel and parameters is not repeated: an interrupted experiment
+# resumes where it was.
 #
 #   workloads  files buffers build
-#   kernels    mainline          Linux 7.2 as it is
+#   kernels    mainline          unpatched Linux
 #              mainline-defrag   the same with vm.defrag_mode=1
 #              spb               ours
 #              spb-defrag, off   ours with vm.defrag_mode=1, with the option off
 #
-# Exit: 0 done, 1 a run failed (the others are made all the same), 4 refused.
+# Exit: 0 done, 1 a run failed (the remaining runs are made), 4 refused.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repo=$(cd "$here/../.." && pwd)
@@ -53,17 +53,17 @@ config_of() {
 	esac
 }
 
-# Each kernel is built once, before the first guest starts; guests take it from here.
+# Each kernel is built once, before the first guest starts.
 build() {
 	local config=$1
 	mkdir -p "$out/kernels/$config"
 	"$repo/tools/build.sh" "$config" "$out/kernels/$config" >/dev/null
 }
 
-# All that decides how a run comes out.
+# All that the result of a run depends on.
 key() {
 	printf '%s\n' "$1" "$2" "$mem" "$FRAGBED_JOB_ROUNDS" "$FRAGBED_JOB_PERCENT" "${ACCEL:-auto}"
-	cat "$out/kernels/$(config_of "$1")/linux" "$here"/experiment{,_loads}.py "$here/guest.sh" "$here/../lib/chunk_map.py"
+	cat "$out/kernels/$(config_of "$1")/linux" "$here"/{measure,workloads}.py "$here/guest.sh" "$here/../lib/chunk_map.py"
 }
 
 # facts FOLDER KERNEL: what the guest does not know about itself.
@@ -119,5 +119,5 @@ for workload in $workloads; do
 	done
 done
 "$repo/tools/packages.sh" report
-"$here/report_experiment.py" "$out" || rc=1
+"$here/report.py" "$out" || rc=1
 exit $rc

@@ -1,29 +1,28 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 #
-# What is in each chunk of 1 GiB of physical memory, from /proc/kpageflags and
-# /proc/iomem alone, so that one yardstick fits every kernel. Imported by
-# experiment.py; as a command it prints a row for each chunk:
+# What is in each chunk of 1 GiB of physical memory, from /proc/kpageflags and /proc/iomem
+# alone, so that all kernels are measured alike. As a command it prints a row for each chunk:
 #
 #   chunk_map.py [--chunk-mb N] [--file KPAGEFLAGS --iomem IOMEM]
 #
 # A page is one of:
 #   free      in the buddy allocator
 #   movable   user memory and page cache
-#   huge      of hugetlb: what the experiment itself has obtained
+#   huge      hugetlb: allocated by the experiment itself
 #   slab, pagetable, other
-#             in use by the kernel: cannot move
+#             in use by the kernel: unmovable
 #   reserved  since boot: image, firmware, the memory map
 #   hole      no memory
 #
 # A free page on a per-cpu list looks like one the kernel uses ("other"). With
-# fragbed_drain.ko the lists are emptied before each look; they fill again while others
-# run, so a chunk that holds nothing but "other" is looked at several times: what is only
-# on a list goes away.
+# fragbed_drain.ko the lists are drained before memory is read. They fill again while other
+# tasks run, so a chunk with no unmovable pages but "other" is read several times: free pages
+# disappear from it.
 #
-# Python is slow a page at a time, and guests are emulated: each byte of the flags is
-# taken out of all pages at once, translated to bits that do not overlap, and the
-# bytes are put together as one big number.
+# Python is slow a page at a time, and guests are emulated: one byte of the flags of all pages
+# is translated at once to bits that do not overlap, and the results are combined as one big
+# number.
 import argparse
 import functools
 import operator
@@ -36,15 +35,14 @@ WORD = 8
 CLASSES = ("free", "movable", "huge", "slab", "pagetable", "other", "reserved", "hole")
 STUCK = ("slab", "pagetable", "other")
 LOOKS = 6
-PAUSE = 0.05    # seconds between looks: who filled a list gets on with what it is doing
+PAUSE = 0.05    # seconds between reads, so that the task that filled a list goes on
 DRAIN = "/sys/module/fragbed_drain/parameters/now"
 
 # Numbers of flags in include/uapi/linux/kernel-page-flags.h and, from 32 on, in
-# include/linux/kernel-page-flags.h, and what each says here: a bit of the byte that
-# stands for a page.
+# include/linux/kernel-page-flags.h, and what each means here: a bit of the byte for a page.
 KNOWN, FREE, USER, HUGE, SLAB, TABLE, RESERVED, HOLE = (1 << bit for bit in range(8))
 MEANING = {
-    3: USER,        # UPTODATE: has content of a file or process, maybe not on the LRU yet
+    3: USER,        # UPTODATE: content of a file or process, maybe not on the LRU yet
     5: USER,        # LRU
     7: SLAB,
     10: FREE,       # BUDDY
@@ -53,14 +51,14 @@ MEANING = {
     17: HUGE,
     18: USER,       # UNEVICTABLE
     20: HOLE,       # NOPAGE
-    24: KNOWN,      # ZERO_PAGE: the kernel's own, whatever else it has
+    24: KNOWN,      # ZERO_PAGE: of the kernel, whatever its other flags are
     26: TABLE,      # PGTABLE
     32: RESERVED,
 }
 
 
 def translation(plane):
-    """For byte number plane of the flags: value -> what the flags in it say."""
+    """For byte number plane of the flags: value -> what the flags in it mean."""
     bits = {flag - 8 * plane: meaning for flag, meaning in MEANING.items()
             if 0 <= flag - 8 * plane < 8}
     return bytes(functools.reduce(operator.or_, (meaning for bit, meaning in bits.items()
@@ -69,13 +67,13 @@ def translation(plane):
 
 
 def class_of(said):
-    """What a page is by all that its flags say; the first that fits."""
+    """The class of a page from the meanings of its flags; the first rule that fits."""
     rules = ((HOLE, "hole"), (FREE, "free"), (RESERVED, "reserved"), (KNOWN, "other"),
              (HUGE, "huge"), (SLAB, "slab"), (TABLE, "pagetable"), (USER, "movable"))
     return next((name for bit, name in rules if said & bit), "other")
 
 
-# Free memory that nobody asks for as huge pages: the kernel lives on it.
+# Free memory that is not requested as huge pages: the kernel needs it.
 KEPT = (256 << 20) // PAGE
 
 TRANSLATIONS = {plane: translation(plane) for plane in sorted({flag // 8 for flag in MEANING})}
@@ -99,7 +97,7 @@ def count(words):
 
 
 def ram_ranges(path="/proc/iomem"):
-    """(first, end) in pages of what the firmware says is RAM."""
+    """(first, end) in pages of each RAM range of the firmware."""
     ranges = []
     with open(path, encoding="ascii") as file:
         for line in file:
@@ -113,7 +111,7 @@ def ram_ranges(path="/proc/iomem"):
 
 
 def chunk_numbers(ranges, chunk_pages):
-    """Those with any RAM, ascending."""
+    """The chunks with any RAM, ascending."""
     numbers = set()
     for first, end in ranges:
         numbers.update(range(first // chunk_pages, -(-end // chunk_pages)))
@@ -125,21 +123,21 @@ def ram_pages(ranges, first, end):
 
 
 class ChunkMap:
-    """Where RAM is does not change while the guest runs; take() looks anew."""
+    """The RAM ranges are read once; take() reads what is in the pages."""
 
     def __init__(self, chunk_bytes=1 << 30, flags="/proc/kpageflags", iomem="/proc/iomem"):
         self.chunk_pages = chunk_bytes // PAGE
         self.flags = flags
         self.ranges = ram_ranges(iomem)
         self.numbers = chunk_numbers(self.ranges, self.chunk_pages)
-        # Written to, so that memory is there: between drain() and the last look nothing
-        # is allocated that would fill the per-cpu lists again.
+        # Written to, so that the memory is allocated: between drain() and the last read no
+        # allocation fills the per-cpu lists again.
         self.words = [bytearray(b"\1" * self.chunk_pages * WORD) for _ in self.numbers]
 
     def chunk(self, words, number):
         row = count(words)
-        # Pages above the last of RAM are not even in the file. Others outside RAM are
-        # part of the memory map, and reserved; for us they are a hole as well.
+        # Pages above the last RAM are not in the file. Other pages outside RAM are in the
+        # memory map and reserved; here they count as a hole, too.
         first = number * self.chunk_pages
         outside = self.chunk_pages - ram_pages(self.ranges, first, first + self.chunk_pages)
         known = row["hole"] + self.chunk_pages - len(words) // WORD
@@ -159,7 +157,7 @@ class ChunkMap:
                     for row, words in zip(rows, self.words)]
 
     def look_again(self, file, row, words):
-        """The look that shows least that cannot move."""
+        """The result with the fewest unmovable pages."""
         for _ in range(LOOKS - 1):
             time.sleep(PAUSE)
             drain()
@@ -171,7 +169,7 @@ class ChunkMap:
 
 
 def read_into(file, start, words):
-    """/proc/kpageflags may answer with less than was asked for. Returns the bytes read."""
+    """Returns the bytes read. A read of /proc/kpageflags may be short."""
     file.seek(start)
     view, size = memoryview(words), 0
     while size < len(words):
@@ -187,19 +185,19 @@ def can_drain():
 
 
 def drain():
-    """Gives back the per-cpu lists, if fragbed_drain.ko is there."""
+    """Drains the per-cpu lists, if fragbed_drain.ko is loaded."""
     if can_drain():
         with open(DRAIN, "w", encoding="ascii") as file:
             file.write("1")
 
 
 def may_be_on_lists(row):
-    """Whether all that seems to be the kernel's could be free, on per-cpu lists."""
+    """Whether all unmovable pages could be free pages on per-cpu lists."""
     return row["other"] > 0 and stuck(row) == row["other"]
 
 
 def stuck(row):
-    """Pages of a chunk that cannot move, but for those reserved since boot."""
+    """Unmovable pages of a chunk, except those reserved since boot."""
     return sum(row[name] for name in STUCK)
 
 
@@ -208,7 +206,7 @@ def is_tainted(row):
 
 
 def can_be_huge(row):
-    """Whether all of it is memory that could be one huge page, were it free."""
+    """Whether it could be one huge page if all of it were free."""
     return not row["hole"] and not row["reserved"]
 
 
@@ -217,8 +215,8 @@ def capacity(row):
 
 
 def packed(rows, pages):
-    """The chunks that would hold so many pages that cannot move, if they were packed:
-    such as can never be a huge page first, since they cost nothing."""
+    """The chunks that so many unmovable pages would fill if they were packed: first those
+    that can never be a huge page, since they cost nothing."""
     chosen = set()
     for row in sorted(rows, key=lambda row: (can_be_huge(row), -capacity(row))):
         if pages <= 0:
@@ -229,16 +227,16 @@ def packed(rows, pages):
 
 
 def most_gigantic(rows, peak):
-    """How many chunks could be huge pages now: those free of what cannot move, had it
-    been packed, as long as enough memory is free for what can move to go elsewhere. The
-    peak counts: what once took the room has not been packed again."""
+    """How many chunks could be huge pages now: those without unmovable pages if these had been
+    packed, as long as enough memory is free to migrate the movable pages to. peak: the most
+    unmovable pages so far; after the peak they are not packed again."""
     taken = packed(rows, peak)
     usable = [row for row in rows if can_be_huge(row) and row["chunk"] not in taken]
     return min(len(usable), affordable(rows))
 
 
 def affordable(rows):
-    """1 GiB pages that free memory is enough for, wherever it is."""
+    """How many 1 GiB pages free memory is enough for, wherever it is."""
     free = sum(row["free"] + row["huge"] for row in rows)
     return max(0, free - KEPT) // sum(rows[0][name] for name in CLASSES)
 

@@ -49,9 +49,9 @@ sys.exit(chunk_map.is_tainted(rows[0]))' "$REPO/debugfs-scripts/lib" "$work"
 synthetic() {
 	python3 -c '
 import json, sys
-sys.path[:0] = [f"{sys.argv[1]}/{room}" for room in ("lib", "experiment", "scenarios/defrag")]
-import experiment_data
-figures = dict.fromkeys(experiment_data.FIGURES, 5)
+sys.path[:0] = [f"{sys.argv[1]}/{room}" for room in ("lib", "experiment")]
+import data
+figures = dict.fromkeys(data.FIGURES, 5)
 seeds = {str(seed): {"figures": dict(figures, pages_ended=int(pages))} for seed, pages in enumerate(sys.argv[3:])}
 json.dump({"summaries": {"files": {"spb": seeds}}, "origin": []}, open(sys.argv[2], "w"))' \
 		"$REPO/debugfs-scripts" "$work/$1" "${@:2}"
@@ -65,7 +65,7 @@ test_compare_better() { synthetic a 5 6 6 && synthetic b 7 8 8 && exits 0 compar
 test_compare_missing_file() { synthetic a 7 && exits 2 compare && says 'No such file'; }
 
 test_experiment_without_runs() {
-	mkdir -p "$work/runs" && exits 1 "$REPO/debugfs-scripts/experiment/report_experiment.py" --text "$work" &&
+	mkdir -p "$work/runs" && exits 1 "$REPO/debugfs-scripts/experiment/report.py" --text "$work" &&
 		says 'no run was completed'
 }
 
@@ -82,7 +82,7 @@ bench_rows() {
 	done
 }
 
-bench_report() { "$REPO/debugfs-scripts/experiment/report_bench.py" "$work/bench"; }
+bench_report() { "$REPO/debugfs-scripts/experiment/bench.py" "$work/bench"; }
 
 test_bench_within() { bench_rows 100.00 103.00 && exits 0 bench_report && says '103.0 (+3.00%)'; }
 test_bench_missed() { bench_rows 100.00 103.10 && exits 0 bench_report && says '+3.10%) MISSED'; }

@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 #
-# One run of the experiment, in a guest: a workload of experiment_loads.py fills memory,
-# churns it, stays, and ends; what is in each 1 GiB chunk is looked at all the time, and
-# 1 GiB pages are asked for twice, as any administrator does: with the workload resident
-# and after it ended.
+# One run of the experiment, in a guest: a workload of workloads.py fills memory, churns it,
+# stays resident, and ends. Meanwhile the content of each 1 GiB chunk is sampled. 1 GiB pages
+# are allocated twice, through nr_hugepages: with the workload resident and after it ended.
 #
-#   experiment.py FILE --load files|buffers|build [--seed N] [--percent N] [--rounds N]
+#   measure.py FILE --load files|buffers|build [--seed N] [--percent N] [--rounds N]
 #
 # FILE gets a JSON object. Needs no module; with fragbed_drain.ko the map is exact.
 import argparse
@@ -16,11 +15,10 @@ import tempfile
 import time
 import sys
 
-HERE = os.path.dirname(os.path.realpath(__file__))
-sys.path.insert(0, os.path.join(HERE, "../lib"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../lib"))
 
 import chunk_map  # noqa: E402
-from experiment_loads import LOADS  # noqa: E402
+from workloads import LOADS  # noqa: E402
 
 GIGANTIC = "/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages"
 TRIES = 3
@@ -41,7 +39,7 @@ def write(path, text):
 
 
 def vmstat():
-    """The counters of interest; stalls of all zones are one."""
+    """The counters of interest; the stalls of all zones are added up."""
     counters = dict(line.split() for line in read("/proc/vmstat").splitlines())
     taken = {name: int(counters.get(name, 0)) for name in COUNTED}
     taken["allocstall"] = sum(int(value) for name, value in counters.items()
@@ -59,13 +57,13 @@ def total_memory():
 
 
 def per_cpu_pages():
-    """Free pages that are on no free list."""
+    """Free pages on per-cpu lists."""
     return sum(int(line.split()[1]) for line in read("/proc/zoneinfo").splitlines()
                if line.split()[:1] == ["count:"])
 
 
 class Run:
-    """What was seen so far, and the clock."""
+    """All samples so far, and the clock."""
 
     def __init__(self, load):
         self.load = load
@@ -89,7 +87,7 @@ class Run:
               f"{sum(row['free'] for row in rows) * chunk_map.PAGE >> 20} MiB free", flush=True)
 
     def phase(self, name, work):
-        """Does the work and notes how long it took, without the looks at memory."""
+        """Does the work and records how long it took, without the time to sample memory."""
         before, began, looks = vmstat(), self.seconds(), len(self.samples)
         work(name)
         looking = sum(sample["took"] for sample in self.samples[looks:])
@@ -110,12 +108,12 @@ class Run:
         self.fill(name)
 
     def rest(self, name):
-        """What works in the background gets a moment to finish."""
+        """Gives background work a moment to finish."""
         time.sleep(5)
         self.sample(name)
 
     def gather(self, name):
-        """As many 1 GiB pages as there are to be had, and back."""
+        """Allocates as many 1 GiB pages as possible and frees them."""
         before, began, tries = vmstat(), self.seconds(), []
         asked = chunk_map.affordable(self.rows)
         for _ in range(TRIES):
@@ -173,7 +171,7 @@ def main():
         "samples": run.samples, "phases": run.phases, "gathered": run.gathered}
     with open(args.file + ".new", "w", encoding="ascii") as file:
         json.dump(result, file)
-    # Complete or not there at all: that is how a later run knows what is left to do.
+    # The file is complete or missing, so that a later run can see what is left to do.
     os.rename(args.file + ".new", args.file)
 
 

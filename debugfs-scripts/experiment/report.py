@@ -1,13 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 #
-# report_experiment.py [--text] FOLDER
+# report.py [--text] FOLDER
 #
-# Renders what run-experiment.sh and run-bench.sh left in FOLDER: tables in the terminal
-# and in FOLDER/report.txt, one page with charts that needs nothing else as
-# FOLDER/index.html, and all of it in FOLDER/report.json. With --text no page.
+# The report on the results of run.sh and bench.sh in FOLDER: prints tables and leaves
+# FOLDER/report.txt, FOLDER/report.json and a page with charts, FOLDER/index.html. With --text
+# no page.
 #
-# The system's own Python, whatever else is installed: matplotlib is packaged for that.
+# Uses the system's Python: the package python3-matplotlib is for that one.
 import argparse
 import html
 import json
@@ -15,17 +15,17 @@ import os
 import re
 import sys
 
-HERE = os.path.dirname(os.path.realpath(__file__))
-sys.path[:0] = [os.path.join(HERE, "../lib"), os.path.join(HERE, "../scenarios/defrag")]
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../lib"))
 
-import experiment_data as data  # noqa: E402
-import web_page  # noqa: E402
-from report_bench import aligned, tables as bench_tables  # noqa: E402
+import bench  # noqa: E402
+import data  # noqa: E402
+import render  # noqa: E402
+from spread import in_words, spread  # noqa: E402
 
 LOADS = {
-    "files": "files and inodes in a tmpfs, made and deleted",
-    "buffers": "anonymous memory coming and going, data waiting in pipes and sockets",
-    "build": "many short compilers, their sources and objects, memory of others",
+    "files": "files in a tmpfs, created and deleted",
+    "buffers": "anonymous memory allocated and freed, data waiting in pipes and sockets",
+    "build": "many short compiler runs, their sources and objects, anonymous memory of other tasks",
 }
 
 STYLE = """
@@ -44,8 +44,8 @@ figure svg { display: block; width: 100%; height: auto; }
 .key i { display: inline-block; width: .9rem; height: .9rem; border-radius: .2rem; vertical-align: -.1rem; }
 """
 
-KEYS = [("#ddf2e0", "free"), ("#338c52", "full of what can move"), ("#fa9e8c", "tainted, by little"),
-        ("#8c0d14", "tainted, a tenth or more"), ("#336bd9", "obtained as a 1 GiB page")]
+KEYS = [("#ddf2e0", "free"), ("#338c52", "full of movable pages"), ("#fa9e8c", "tainted by few pages"),
+        ("#8c0d14", "tainted, a tenth or more of it unmovable"), ("#336bd9", "allocated as a 1 GiB page")]
 
 
 # --- tables --------------------------------------------------------------------------
@@ -53,10 +53,10 @@ KEYS = [("#ddf2e0", "free"), ("#338c52", "full of what can move"), ("#fa9e8c", "
 
 def verdict_row(load, kernel, seeds):
     def words(name):
-        return data.in_words(data.spread(data.figure_values(seeds, name)), data.FIGURES[name][1])
+        return in_words(spread(data.figure_values(seeds, name)), data.FIGURES[name][1])
 
     def limit(name):
-        return data.in_words(data.spread([entry["possible"][name] for entry in seeds.values()]), 0)
+        return in_words(spread([entry["possible"][name] for entry in seeds.values()]), 0)
 
     return [load, data.NAMES.get(kernel, kernel), words("tainted"), limit("tainted"),
             words("pages_resident"), limit("pages_resident"), words("pages_ended"), limit("pages_ended"),
@@ -75,13 +75,14 @@ def verdict_table(report):
 
 
 def target_rows(report):
-    """Those missed first: they are what there is to do."""
+    """Missed targets first."""
     return [["met" if found["met"] else "MISSED", found["load"], data.NAMES.get(found["kernel"], found["kernel"]),
              found["what"], found["words"]]
             for found in sorted(report["targets"], key=lambda found: found["met"])]
 
 
 TARGET_HEADER = ["target", "workload", "kernel", "what", "measured"]
+ORIGIN_TITLE = "Where the figures come from"
 ORIGIN_HEADER = ["workload", "kernel", "seed", "defrag_mode", "Linux", "build", "config", "MiB", "commit",
                  "with", "per-cpu lists", "command"]
 
@@ -89,11 +90,11 @@ ORIGIN_HEADER = ["workload", "kernel", "seed", "defrag_mode", "Linux", "build", 
 def origin_rows(report):
     return [[row["load"], row["kernel"], row["seed"], row["defrag_mode"], row["release"], row["build"],
              row["config"], row["memory_mib"], row["commit"], row["how"] or "-",
-             "emptied" if row["exact"] else "NOT emptied", row["command"]] for row in report["origin"]]
+             "drained" if row["exact"] else "NOT drained", row["command"]] for row in report["origin"]]
 
 
 def missing_runs(report):
-    """Made on one kernel but not on another: a comparison of unequal things."""
+    """Runs on one kernel that are missing on another, so that the kernels cannot be compared."""
     every = {load: set().union(*map(set, of_load.values())) for load, of_load in report["runs"].items()}
     kernels = set().union(*map(set, report["runs"].values()))
     return [f"{load}, {kernel}, seed {seed}" for load, of_load in report["runs"].items()
@@ -105,7 +106,7 @@ def head(report):
     met = sum(found["met"] for found in report["targets"])
     missing = missing_runs(report)
     seeds = sorted({row["seed"] for row in report["origin"]}, key=int)
-    return ["The 1 GiB experiment: does it deliver, and what does it cost?",
+    return ["1 GiB pages: how many can be allocated, and what it costs",
             f"Linux {first['release']}, {first['memory_mib']} MiB, seeds {', '.join(seeds)}; a figure is the "
             "median, in brackets the lowest and the highest",
             f"{met} of {len(report['targets'])} targets met"
@@ -118,14 +119,12 @@ def head(report):
 
 def text_of(report):
     title, *facts = head(report)
-    parts = [[title, *("  " + fact for fact in facts)],
-             ["Verdict", *("  " + line for line in aligned(VERDICT_HEADER, verdict_table(report)))],
-             ["Targets", *("  " + line for line in aligned(TARGET_HEADER, target_rows(report)))]]
-    if report["bench"]:
-        parts += [[name, *("  " + line for line in aligned(header, rows))]
-                  for name, header, rows in bench_tables(report["bench"])]
-    parts.append(["Where the figures are from", *("  " + line for line in aligned(ORIGIN_HEADER, origin_rows(report)))])
-    return "\n\n".join("\n".join(part) for part in parts) + "\n"
+    tables = [("Verdict", VERDICT_HEADER, verdict_table(report)),
+              ("Targets", TARGET_HEADER, target_rows(report)),
+              *(bench.tables(report["bench"]) if report["bench"] else []),
+              (ORIGIN_TITLE, ORIGIN_HEADER, origin_rows(report))]
+    return render.paragraphs([[title, *render.indented(facts)],
+                              *([name, *render.table(header, rows)] for name, header, rows in tables)])
 
 
 # --- page ----------------------------------------------------------------------------
@@ -133,7 +132,7 @@ def text_of(report):
 
 def html_cell(text):
     text = str(text)
-    # The spread goes under the median: a table that fits a laptop.
+    # The spread goes under the median, so that the table fits a small screen.
     median, _, rest = text.partition(" (")
     shown = html.escape(text)
     if re.fullmatch(r"\S+ to \S+\)", rest):
@@ -148,7 +147,7 @@ def html_row(row):
 
 
 def html_table(header, rows, kind=""):
-    return web_page.table(header, rows, kind, html_row)
+    return render.html_table(header, rows, kind, html_row)
 
 
 def html_figures(drawings):
@@ -166,23 +165,23 @@ def load_section(report, load, charts):
     maps = [charts.heat_map(seeds[seed], f"{load}: {data.NAMES.get(kernel, kernel)}, seed {seed}")
             for kernel, seeds in of_load.items() if seed in seeds]
     return [f"<h2>{html.escape(load)}: {html.escape(LOADS.get(load, ''))}</h2>", html_figures(maps), html_keys(),
-            '<p class="note">A row is 1 GiB of physical memory, a column a look at it. '
-            "* has holes or reserved pages and can never be a 1 GiB page.</p>",
+            '<p class="note">A row is 1 GiB of physical memory, a column a point in time. '
+            "*: this chunk has holes or reserved pages and can never be a 1 GiB page.</p>",
             html_figures([charts.tainted_chart(load, of_load, summary), charts.pages_chart(load, summary)])]
 
 
 def bench_section(report, charts):
-    bench = report["bench"]
-    if not bench:
-        return ["<h2>Price list</h2><p>Not measured: run make bench.</p>"]
-    parts = ["<h2>Price list</h2>"]
-    if bench["instructions"]:
-        parts.append(html_figures([charts.price_chart(bench["instructions"])]))
-    for name, header, rows in bench_tables(bench):
-        parts += [f"<h3>{html.escape(name)}</h3>", html_table(header, rows)]
+    measured = report["bench"]
+    parts = [render.html_heading("Microbenchmarks")]
+    if not measured:
+        return parts + ["<p>Not measured: run make bench.</p>"]
+    if measured["instructions"]:
+        parts.append(html_figures([charts.price_chart(measured["instructions"])]))
+    for name, header, rows in bench.tables(measured):
+        parts += [render.html_heading(name, 3), html_table(header, rows)]
     facts = [f"{kernel}: Linux {start.get('kernel')}, {start.get('build')}"
-             for kernel, start in bench["starts"].items()]
-    return parts + [f'<p class="note">{html.escape(bench["command"])}, commit {html.escape(bench["commit"])}; '
+             for kernel, start in measured["starts"].items()]
+    return parts + [f'<p class="note">{html.escape(measured["command"])}, commit {html.escape(measured["commit"])}; '
                     f'{html.escape("; ".join(facts))}</p>']
 
 
@@ -193,8 +192,8 @@ def page(report, charts):
     for load in report["runs"]:
         parts += load_section(report, load, charts)
     parts += bench_section(report, charts)
-    parts += ["<h2>Where the figures are from</h2>", html_table(ORIGIN_HEADER, origin_rows(report), "words")]
-    return web_page.page(title, facts, STYLE, parts)
+    parts += [render.html_heading(ORIGIN_TITLE), html_table(ORIGIN_HEADER, origin_rows(report), "words")]
+    return render.page(title, facts, STYLE, parts)
 
 
 def main():
@@ -203,13 +202,14 @@ def main():
     parser.add_argument("folder")
     args = parser.parse_args()
     report = data.build_report(args.folder)
-    web_page.write(args.folder, "report.txt", text_of(report))
-    web_page.write(args.folder, "report.json", json.dumps(report) + "\n")
-    print(text_of(report))
+    text = text_of(report)
+    render.write(args.folder, "report.txt", text + "\n")
+    render.write(args.folder, "report.json", json.dumps(report) + "\n")
+    print(text)
     if not args.text:
-        import report_charts    # only here: tables need no matplotlib
-        web_page.write(args.folder, "index.html", page(report, report_charts))
-        print(f"  {os.path.join(args.folder, 'index.html')}")
+        import charts    # only here: tables need no matplotlib
+        render.write(args.folder, "index.html", page(report, charts))
+        print(f"\n  {os.path.join(args.folder, 'index.html')}")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# What run-experiment.sh left, read into one object, and the figures of each run. No
-# drawing here: report_experiment.py and compare.py show it.
+# The results of run.sh, read into one object, and the figures of each run. report.py and
+# compare.py draw them.
 import json
 import os
-import statistics
 
+import bench
 import chunk_map
-import report_bench
-from spread import judge
+from facts import read_facts
+from spread import in_words, judge, spread
 
 ORDER = ("mainline", "mainline-defrag", "off", "spb", "spb-defrag")
 NAMES = {"mainline": "mainline", "mainline-defrag": "mainline, defrag_mode=1",
@@ -24,27 +24,17 @@ FIGURES = {
     "seconds_ended": ("s to get them, ended", 1, False),
     "migrated": ("pages migrated for them", 0, False),
     "throughput": ("MiB moved per s for them", 0, True),
-    "workload_migrated": ("pages migrated meanwhile", 0, False),
+    "workload_migrated": ("pages migrated by the workload", 0, False),
     "stalls": ("allocation stalls", 0, False),
     "thp_percent": ("huge pages of 2 MiB, % of faults", 1, True),
     "workload_seconds": ("s of workload", 1, False),
 }
 
 
-def read_facts(path):
-    facts = {}
-    if os.path.exists(path):
-        with open(path, encoding="utf-8") as file:
-            for line in file:
-                name, _, value = line.rstrip("\n").partition(" ")
-                facts[name] = value
-    return facts
-
-
 def read_run(folder):
     with open(os.path.join(folder, "run.json"), encoding="ascii") as file:
         run = json.load(file)
-    run["facts"] = read_facts(os.path.join(folder, "facts"))
+    run["facts"] = read_facts(os.path.join(folder, "facts"), str)
     return run
 
 
@@ -69,7 +59,7 @@ def read_runs(folder):
 
 
 def rows_of(run, sample):
-    """As chunk_map.take() gave them."""
+    """The rows that ChunkMap.take() returned."""
     return [dict(zip(run["classes"], cells), chunk=number)
             for number, cells in zip(run["chunk_numbers"], sample["chunks"])]
 
@@ -91,7 +81,7 @@ def last_sample(run, phase):
 
 
 def possible(run):
-    """The least that had to be tainted, and the most 1 GiB pages there were to be had."""
+    """The fewest chunks that had to be tainted, and the most 1 GiB pages that could be allocated."""
     peak = peak_stuck(run)
     rows = rows_of(run, run["samples"][-1])
     found = {"tainted": len(chunk_map.packed(rows, peak)), "peak_mib": peak * chunk_map.PAGE >> 20}
@@ -111,7 +101,7 @@ def thp_percent(phases):
 
 
 def throughput(gathered):
-    """None if so little was moved that the time is that of something else."""
+    """None if too few pages were migrated to measure it."""
     moved = gathered["counters"]["pgmigrate_success"]
     return moved * chunk_map.PAGE / (1 << 20) / gathered["seconds"] if moved >= 10000 else None
 
@@ -142,25 +132,8 @@ def summarize(of_load):
     return summary
 
 
-def spread(values):
-    """Median, lowest and highest of those that are known; None if none is."""
-    values = [value for value in values if value is not None]
-    if not values:
-        return None
-    return {"median": statistics.median(values), "low": min(values), "high": max(values)}
-
-
 def figure_values(seeds, name):
     return [entry["figures"][name] for entry in seeds.values()]
-
-
-def in_words(found, digits):
-    if found is None:
-        return "-"
-    median = f"{found['median']:.{digits}f}"
-    if found["low"] == found["high"]:
-        return median
-    return f"{median} ({found['low']:.{digits}f} to {found['high']:.{digits}f})"
 
 
 # --- targets -------------------------------------------------------------------------
@@ -171,14 +144,14 @@ def misses(seeds, name, is_missed):
             if is_missed(entry["figures"][name], entry["possible"][name])]
 
 
-def target(what, load, kernel, seeds, missed, told):
+def target(what, load, kernel, seeds, missed, words):
     return {"what": what, "load": load, "kernel": kernel, "met": not missed,
-            "words": f"{told} in {len(seeds) - len(missed)} of {len(seeds)} runs"
+            "words": f"{words} in {len(seeds) - len(missed)} of {len(seeds)} runs"
                      + (f"; not with seed {', '.join(missed)}" if missed else "")}
 
 
 def slower(summary, kernel):
-    """Beyond the spread, as compare.py means it."""
+    """Slower only if the spreads do not overlap, as in compare.py."""
     base = spread(figure_values(summary["mainline"], "workload_seconds"))
     mine = spread(figure_values(summary[kernel], "workload_seconds"))
     return {"what": "no slower than mainline", "kernel": kernel,
@@ -201,10 +174,10 @@ def targets(load, summary):
     return found
 
 
-def bench_targets(bench):
-    """A promise is as good as the worst of what it is about."""
+def bench_targets(measured):
+    """Of each promised limit the case with the highest percentage."""
     promised = {}
-    for line in bench["instructions"] if bench else []:
+    for line in measured["instructions"] if measured else []:
         for kernel, entry in line["kernels"].items():
             if entry["met"] is not None:
                 what = "all" if kernel == "off" else line["case"].rsplit("-", 1)[0]
@@ -215,17 +188,17 @@ def bench_targets(bench):
         found.append({"what": f"instructions: {what}", "kernel": kernel, "load": "make bench",
                       "met": percent <= limit + 1e-9,
                       "words": f"{percent:+.2f}% at worst ({line['case']}, {line['what']}), at most {limit:g}%"})
-    return found + hold_targets(bench)
+    return found + hold_targets(measured)
 
 
-def hold_targets(bench):
+def hold_targets(measured):
     found = []
-    for load, by_kernel in (bench["holds"] if bench else {}).items():
+    for load, by_kernel in (measured["holds"] if measured else {}).items():
         row = by_kernel.get("spb")
         if row and row["percent"] is not None:
             found.append({"what": f"zone lock, longest: {load}", "kernel": "spb", "load": "make bench",
-                          "met": row["percent"] <= report_bench.HOLD_TARGET,
-                          "words": f"{row['percent']:+.1f}%, at most {report_bench.HOLD_TARGET:g}%"})
+                          "met": row["percent"] <= bench.HOLD_TARGET,
+                          "words": f"{row['percent']:+.1f}%, at most {bench.HOLD_TARGET:g}%"})
     return found
 
 
@@ -234,14 +207,14 @@ def build_report(folder):
     if not runs:
         raise SystemExit(f"{folder}: no run was completed")
     summaries = {load: summarize(of_load) for load, of_load in runs.items()}
-    bench = report_bench.build_report(os.path.join(folder, "bench"))
+    measured = bench.build_report(os.path.join(folder, "bench"))
     promises = sum((targets(load, summary) for load, summary in summaries.items()), [])
-    return {"runs": runs, "summaries": summaries, "bench": bench,
-            "targets": promises + bench_targets(bench), "origin": origin(runs)}
+    return {"runs": runs, "summaries": summaries, "bench": measured,
+            "targets": promises + bench_targets(measured), "origin": origin(runs)}
 
 
 def origin(runs):
-    """Where each figure is from: a row for each run."""
+    """A row for each run: what it ran on, with which command."""
     return [{"load": load, "kernel": kernel, "seed": seed, "release": run["kernel"], "build": run["build"],
              "defrag_mode": run["defrag_mode"], "memory_mib": run["total_bytes"] >> 20, "how": run["how"],
              "config": run["facts"].get("config_hash", "?"), "configuration": run["facts"].get("configuration", "?"),

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 #
-# report_bench.py FOLDER
+# bench.py FOLDER
 #
-# The price list from what run-bench.sh left in FOLDER: a table in the terminal, the same
-# in FOLDER/report.json. Imported by report_experiment.py.
+# The microbenchmarks, from the results of bench.sh in FOLDER: prints tables and leaves
+# FOLDER/report.json. data.py and report.py import it.
 import argparse
 import json
 import os
@@ -12,13 +12,13 @@ import re
 import statistics
 import sys
 
-HERE = os.path.dirname(os.path.realpath(__file__))
-sys.path[:0] = [os.path.join(HERE, "../lib"), os.path.join(HERE, "../scenarios/defrag")]
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../lib"))
 
-from report_defrag import read_answers  # noqa: E402
+import render  # noqa: E402
+from facts import read_answers, read_facts  # noqa: E402
 
 KERNELS = ("mainline", "off", "spb")
-# What was promised, in percent above mainline: (case, kernel) -> limit.
+# The promised limits, in percent above mainline: (case, kernel) -> limit.
 TARGETS = {("pcp-0", "spb"): 1.0, ("zone-0", "spb"): 3.0}
 OFF_TARGET = 0.1
 HOLD_TARGET = 10.0
@@ -33,7 +33,7 @@ def read_text(path):
 
 
 def read_rows(path):
-    """The modules' lines: {"module": ..., key: value}."""
+    """The lines of the modules: {"module": ..., key: value}."""
     rows = []
     for line in read_text(path).splitlines():
         module, _, rest = line.partition(": ")
@@ -50,14 +50,6 @@ def as_number(text):
         return text
 
 
-def read_start(path):
-    facts = {}
-    for line in read_text(path).splitlines():
-        name, _, value = line.partition(" ")
-        facts[name] = as_number(value)
-    return facts
-
-
 def read_runs(folder, kind):
     """{kernel: [{"rows": ..., "start": ...}]}"""
     runs = {}
@@ -65,7 +57,7 @@ def read_runs(folder, kind):
         top = os.path.join(folder, kind, kernel)
         numbers = sorted(os.listdir(top), key=int) if os.path.isdir(top) else []
         runs[kernel] = [{"rows": read_rows(os.path.join(top, number, "rows")),
-                         "start": read_start(os.path.join(top, number, "start"))}
+                         "start": read_facts(os.path.join(top, number, "start"), as_number)}
                         for number in numbers]
     return runs
 
@@ -86,14 +78,14 @@ def percent_above(value, base):
 
 
 def limit_for(case, kernel):
-    """Percent above mainline that was promised, or None. Only instructions are held to it."""
+    """The promised limit in percent above mainline, or None. It is for instructions only."""
     if kernel == "off":
         return OFF_TARGET
     return TARGETS.get((case.rsplit("-", 1)[0], kernel))
 
 
 def price(case, what, by_kernel, with_targets):
-    """One line of the price list."""
+    """One case of the microbenchmarks."""
     line = {"case": case, "what": what, "kernels": {}}
     base = statistics.median(by_kernel["mainline"]) if by_kernel.get("mainline") else None
     for kernel, values in by_kernel.items():
@@ -114,7 +106,7 @@ def prices(runs, with_targets):
 
 def holds(runs):
     """How long the zone lock was held, {load: {kernel: row}}: of several starts the one
-    whose longest is in the middle."""
+    with the median of the longest times."""
     found = {}
     for kernel, of_kernel in runs.items():
         rows = sorted((row for run in of_kernel for row in run["rows"] if row["module"] == "fragbed_hold"),
@@ -152,7 +144,7 @@ def read_picks(path):
 
 
 def read_moves(folder):
-    """What defrag_cycle.sh had moved, a row for each write to the knob."""
+    """What the scenario defrag moved, a row for each write to the knob."""
     if not os.path.isdir(folder):
         return []
     return [{"knob": f"spb/{knob}", "round": number, "pages": answer["pages"], "ms": answer["ns"] / 1e6}
@@ -195,7 +187,7 @@ def price_table(lines):
 
 
 def hold_table(found):
-    header = ["load", "kernel", "holds", "median", "p99", "longest", "above mainline", "let go in"]
+    header = ["load", "kernel", "holds", "median", "p99", "longest", "above mainline", "released in"]
     rows = []
     for load, by_kernel in found.items():
         for kernel, row in by_kernel.items():
@@ -208,7 +200,7 @@ def hold_table(found):
 
 
 def start_table(found):
-    """Boot time in seconds of counted instructions; memory that the kernel itself keeps."""
+    """Boot time in counted instructions; memory that the kernel itself uses."""
     base = found.get("mainline", {})
     rows = []
     for kernel, facts in found.items():
@@ -227,15 +219,8 @@ def move_table(moves):
              for move in moves])
 
 
-def aligned(header, rows):
-    cells = [list(map(str, row)) for row in [header, *rows]]
-    widths = [max(len(row[at]) for row in cells) for at in range(len(header))]
-    return ["  ".join([row[0].ljust(widths[0])] + [text.rjust(width) for text, width in zip(row[1:], widths[1:])])
-            for row in cells]
-
-
 def tables(report):
-    """(title, header, rows) of all that was measured."""
+    """(title, header, rows) of everything that was measured."""
     parts = [("Retired instructions per page or block, one CPU", *price_table(report["instructions"])),
              ("Cycles per page or block, two CPUs at once, median of all runs", *price_table(report["cycles"])),
              ("Zone lock held, instructions", *hold_table(report["holds"])),
@@ -253,7 +238,7 @@ def main():
     if report is None:
         raise SystemExit(f"{args.folder}: nothing was measured")
     for title, header, rows in tables(report):
-        print(title, *("  " + line for line in aligned(header, rows)), "", sep="\n")
+        print(title, *render.table(header, rows), "", sep="\n")
     with open(os.path.join(args.folder, "report.json"), "w", encoding="utf-8") as file:
         json.dump(report, file, indent=1)
 

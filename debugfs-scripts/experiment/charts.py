@@ -1,20 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# The charts of the experiment, drawn by matplotlib (package python3-matplotlib) as SVG
-# that goes into a page as it is: no file beside it, no script.
+# The charts of the experiment, drawn by matplotlib (package python3-matplotlib) as SVG that is
+# embedded in the page.
 import io
 import re
+import statistics
 
 import matplotlib
 matplotlib.use("svg")
 import matplotlib.pyplot as plt  # noqa: E402
 
 import chunk_map
-import experiment_data as data
+import data
+from spread import spread
 
 COLOURS = {"mainline": "#6e7781", "mainline-defrag": "#bf8700", "off": "#8250df",
            "spb": "#0969da", "spb-defrag": "#1b7c83"}
-# Of a chunk, as red, green, blue; between the first and the second by how full it is.
+# Colours of a chunk, red, green, blue: from FREE to FULL by how full it is, from LITTLE to
+# MUCH by how tainted.
 FREE, FULL = (0.87, 0.95, 0.88), (0.20, 0.55, 0.32)
 LITTLE, MUCH = (0.98, 0.62, 0.55), (0.55, 0.05, 0.08)
 OBTAINED = (0.20, 0.42, 0.85)
@@ -25,8 +28,8 @@ plt.rcParams.update({
 
 
 def embed(figure, label):
-    """The drawing as a part of a page. Ids are made the page's own: two drawings
-    must not refer to each other's."""
+    """The drawing as a part of a page. Its ids get a prefix, so that those of two drawings
+    differ."""
     text = io.StringIO()
     figure.savefig(text, format="svg", bbox_inches="tight", metadata={"Date": None})
     plt.close(figure)
@@ -43,7 +46,7 @@ def between(first, second, share):
 
 
 def colour(row):
-    """Tainted ones by how much cannot move: a tenth of a chunk is as dark as it gets."""
+    """Tainted chunks by their unmovable pages: darkest from a tenth of a chunk on."""
     whole = sum(row[name] for name in chunk_map.CLASSES) or 1
     stuck = chunk_map.stuck(row)
     if stuck:
@@ -64,7 +67,7 @@ def phases_of(run):
 
 
 def name_phases(axis, run):
-    # Those with 1 GiB pages are one column each, and blue: no name needed.
+    # A column with 1 GiB pages is blue and needs no name.
     firsts = [(name, index) for name, index in phases_of(run) if name != "with 1 GiB pages"]
     axis.set_xticks([index - 0.5 for _, index in firsts],
                     [name for name, _ in firsts], rotation=40, ha="right", rotation_mode="anchor", fontsize=8)
@@ -94,7 +97,7 @@ def band(axis, kernel, runs):
     """Median of all seeds, with the spread; as long as the shortest."""
     counts = [data.tainted_counts(run) for run in runs]
     steps = [sorted(values) for values in zip(*counts)]
-    middle = [data.statistics.median(values) for values in steps]
+    middle = [statistics.median(values) for values in steps]
     axis.plot(middle, color=COLOURS.get(kernel, "black"), label=data.NAMES.get(kernel, kernel), linewidth=2)
     axis.fill_between(range(len(steps)), [values[0] for values in steps], [values[-1] for values in steps],
                       color=COLOURS.get(kernel, "black"), alpha=0.15, linewidth=0)
@@ -122,8 +125,8 @@ def pages_chart(load, summary):
     width = 0.8 / len(summary)
     for at, (kernel, seeds) in enumerate(summary.items()):
         for place, phase in enumerate(("resident", "ended")):
-            found = data.spread(data.figure_values(seeds, f"pages_{phase}"))
-            most = data.spread([entry["possible"][f"pages_{phase}"] for entry in seeds.values()])["median"]
+            found = spread(data.figure_values(seeds, f"pages_{phase}"))
+            most = spread([entry["possible"][f"pages_{phase}"] for entry in seeds.values()])["median"]
             x = place + (at - (len(summary) - 1) / 2) * width
             axis.bar(x, found["median"], width * 0.9, color=COLOURS.get(kernel, "black"),
                      label=data.NAMES.get(kernel, kernel) if not place else None,
@@ -140,7 +143,7 @@ def pages_chart(load, summary):
 
 
 def price_chart(lines):
-    """Percent above mainline of what has a price in instructions."""
+    """Percent above mainline of all cases that are counted in instructions."""
     kernels = [kernel for kernel in ("off", "spb") if any(kernel in line["kernels"] for line in lines)]
     names = [f"{line['case']}, {line['what']}" for line in lines]
     figure, axis = plt.subplots(figsize=(6.2, 0.8 + 0.24 * len(names)))

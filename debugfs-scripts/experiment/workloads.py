@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# The workloads of experiment.py. Each fills memory in small steps, so that the kernel's
-# pages come between the user's, churns it for some rounds, stays resident, and ends.
-# All choices come from one generator: the same seed is the same sequence of system
-# calls on every kernel.
+# The workloads of measure.py. Each fills memory in small steps, so that kernel pages are
+# allocated between user pages, churns it for some rounds, stays resident, and ends. All random
+# choices come from one generator: the same seed makes the same system calls on every kernel.
 import concurrent.futures
 import mmap
 import os
@@ -22,8 +21,8 @@ POPULATE = getattr(mmap, "MAP_POPULATE", 0x8000)
 
 class Load:
     """room: bytes of user memory to hold when full. A round drains a part of it and
-    fills it again; at the end of the churn a third is drained for good, so that there
-    is free memory to make huge pages from."""
+    fills it again; at the end of the churn a third is drained and stays free, so that
+    huge pages can be allocated."""
 
     drained = 1 / 3
 
@@ -37,20 +36,20 @@ class Load:
         return self.held >= self.room
 
     def step(self):
-        """Adds some MiB."""
+        """Allocates some MiB."""
         raise NotImplementedError
 
     def drain(self):
-        """Gives back about self.drained of what is held, by chance."""
+        """Frees about the share self.drained of the held memory, at random."""
         raise NotImplementedError
 
     def end(self):
-        """Gives back all."""
+        """Frees all."""
         raise NotImplementedError
 
 
 def allow_open_files():
-    """How many may be open: root may raise the limit, but not in every container."""
+    """The limit of open files. Root may raise it, but not in every container."""
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (FILES_OPEN, FILES_OPEN))
     except ValueError:
@@ -82,10 +81,10 @@ class Anonymous:
 
 
 class Files(Load):
-    """Files of all sizes, mostly small, in many folders of a tmpfs: page cache that
-    moves, inodes and names that do not."""
+    """Files of all sizes, mostly small, in many folders of a tmpfs: movable page cache,
+    unmovable inodes and names."""
 
-    sizes = (0, 0, 1, 2, 4, 8, 16, 32, 64, 256)     # KiB, as likely as each other
+    sizes = (0, 0, 1, 2, 4, 8, 16, 32, 64, 256)     # KiB, with equal probability
 
     def __init__(self, seed, room, folder):
         super().__init__(seed, room, folder)
@@ -124,8 +123,8 @@ class Files(Load):
 
 
 class Buffers(Load):
-    """Anonymous memory coming and going while data waits in pipes and sockets. What
-    waits is a hundredth of the room at most: there is little of it, but everywhere."""
+    """Anonymous memory is allocated and freed while data waits in pipes and sockets. The
+    waiting data is a hundredth of the room at most, but scattered."""
 
     def __init__(self, seed, room, folder):
         super().__init__(seed, room, folder)
@@ -208,9 +207,9 @@ static struct item *f%(n)d(struct item *list, long by)
 
 
 class Build(Load):
-    """Many short processes: C files are made and compiled, two at a time, the objects
-    kept with copies as a compiler cache keeps them, while memory of others comes and
-    goes. Without a compiler the files are packed instead."""
+    """Many short processes: C files are written and compiled, two at a time, and the objects
+    are copied as by a compiler cache, while anonymous memory is allocated and freed. Without a
+    compiler the files are compressed instead."""
 
     def __init__(self, seed, room, folder):
         super().__init__(seed, room, folder)
@@ -247,7 +246,7 @@ class Build(Load):
         return f"{path}.o"
 
     def keep(self, path):
-        """As a cache does, in files of its own; the object itself goes half the time."""
+        """Copies the object into several files, as a cache does, and deletes it half the time."""
         with open(path, "rb") as file:
             content = file.read()
         for copy in range(self.random.randrange(4, 24)):
@@ -264,7 +263,7 @@ class Build(Load):
         for path in self.pool.map(self.translate, sources):
             self.keep(path)
         self.files += sources
-        # Compiling is slow: most of the room is taken by the memory of others.
+        # Compiling is slow, so most of the room is filled with anonymous memory.
         for _ in range(32):
             self.memory.add()
         self.measure()
