@@ -44,7 +44,7 @@ help:
 	@echo '                               third-party tests on mainline and on ours'
 	@echo '  make check                   static checks: shellcheck, checkpatch, sparse, kernel-doc, lists'
 	@echo '  make harness                 test the test runner and the other tools'
-	@echo '  make list                    the test configurations and what runs in which'
+	@echo '  make list                    the configurations, the scenarios and the plan of the tests'
 	@echo
 	@echo 'Build:'
 	@echo '  make prepare, make build     get and patch the kernel source; build kernels and fragbed.ko'
@@ -76,6 +76,10 @@ list:
 	@echo 'Test configurations:'
 	@$(tools)/configurations.py
 	@echo
+	@echo 'Scenarios:'
+	@debugfs-scripts/lib/scenarios.py table
+	@echo
+	@echo 'Tests:'
 	@$(tools)/plan.py
 
 run:
