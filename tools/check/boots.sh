@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# boots.sh TREE: builds TREE for UML with all of ours that is in it, boots it, lets
-# KUnit's example and whatever suites of ours there are run, and fails if the kernel
-# complains. For each patch alone, in one build folder:
+# boots.sh TREE: builds TREE for UML with all options of ours that it has, boots it, runs
+# KUnit's example and those of our suites that it has, and fails on a failed case or a
+# splat. To check the tree after each patch, in one build folder:
 #
 #   tools/series.sh --each tools/check/boots.sh
 set -euo pipefail
@@ -14,7 +14,7 @@ BUILD=${FRAGBED_BOOTS:-$(dirname "$tree")/boots}
 
 in_tree() { make -C "$tree" ARCH=um O="$BUILD" -j"$JOBS" "$@"; }
 
-# Options that this tree does not know yet are dropped by kbuild.
+# kbuild drops the options that this tree does not have yet.
 configure() {
 	cat "$tree/tools/testing/kunit/configs/arch_uml.config" "$REPO/kunit/.kunitconfig" \
 		"$KERNEL_DIR"/configs/{uml,small-blocks,superpageblock}.config

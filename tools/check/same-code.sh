@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# same-code.sh: does mm/page_alloc.o come out the same with our superpageblock patches
-# and CONFIG_SUPERPAGEBLOCK off as without the patches? Compares the disassembly of
-# every function, in the configuration uml. Line numbers, which WARN() puts into the code, are
-# taken out by compiling both with -D__LINE__=0.
+# same-code.sh: checks that mm/page_alloc.o with the superpageblock patches, but with
+# CONFIG_SUPERPAGEBLOCK off, is the same as without these patches. Compares the
+# disassembly of every function in the configuration uml. Both are compiled with
+# -D__LINE__=0, because WARN() puts line numbers into the code.
 #
 # Exit: 0 the same, 1 a function differs.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
-# The kernel's folder as it would be without superpageblocks.
+# Makes a copy of kernel/ without superpageblocks.
 kernel_without() {
 	cp -r "$KERNEL_DIR" "$1"
 	sed -i '\,^superpageblock/,d' "$1/patches/series"
@@ -18,7 +18,7 @@ kernel_without() {
 		"$1/files/include/trace/events/superpageblock.h"
 }
 
-# object KERNEL-DIR FILE
+# object KERNEL-DIR FILE: compiles mm/page_alloc.o with that kernel/ to FILE.
 object() {
 	local tree build
 	tree=$(FRAGBED_KERNEL_DIR=$1 "$TOOLS/prepare.sh")
@@ -31,7 +31,7 @@ object() {
 	rm -f "$build/mm/page_alloc.o"
 }
 
-# One line an instruction, without addresses of its own.
+# Prints one line per instruction, without its address.
 disassembly() {
 	objdump -dr --no-show-raw-insn "$1" | sed -E '
 		/^[0-9a-f]+ </{s/^[0-9a-f]+ //;b}

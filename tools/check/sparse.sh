@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# sparse.sh: sparse over what is ours in mm/, over what of mm/ the hooks are in and
-# over the module, as configuration uml-spb has them. Fails if sparse says anything.
+# sparse.sh: runs sparse over the new files of mm/, the files of mm/ with hooks and the
+# module, in the configuration uml-spb. Fails if sparse prints a warning.
 #
-# The sparse of most distributions is older than the C of the kernel, which refuses it
-# then. If the machine's is, Debian's newest is built in the cache.
+# Most distributions have a sparse that is too old for the kernel, which then refuses to
+# use it. In that case this builds Debian's newest sparse in the cache.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 . "$TOOLS/debian.sh"
@@ -14,7 +14,7 @@ CONFIG=uml-spb
 TARGETS=(mm/superpageblock/ mm/superpageblock/tests/ mm/fragbed/ mm/tests/ mm/page_alloc.o mm/vmstat.o)
 LOG=$CACHE/logs/sparse.log
 
-# The kernel's own question, not the version.
+# Asks the kernel's own check instead of comparing versions.
 knows_the_kernel() { [ "$("$TREE/scripts/checker-valid.sh" "$1")" = 1 ]; }
 
 fetch_and_build() {
@@ -54,7 +54,7 @@ in_tree() {
 	make -C "$TREE" ARCH=um O="$BUILD" --no-print-directory -j"$JOBS" C=2 CHECK="$SPARSE" "$@"
 }
 
-# A line "CHECK file" for each file, and what sparse says.
+# Prints a line "CHECK file" for each file, and the warnings of sparse.
 check() {
 	in_tree "${TARGETS[@]}"
 	in_tree M="$REPO" MO="$BUILD/$MODULE_SUBDIR" modules
@@ -69,9 +69,9 @@ take_lock "$KEY"
 choose_sparse
 check >"$LOG" 2>&1 || die "cannot check: see $LOG"
 files=$(grep -c '^ *CHECK ' "$LOG" || :)
-said=$(grep -E '(warning|error|note): ' "$LOG" || :)
-if [ -n "$said" ]; then
-	printf '%s\n' "$said"
+warnings=$(grep -E '(warning|error|note): ' "$LOG" || :)
+if [ -n "$warnings" ]; then
+	printf '%s\n' "$warnings"
 fi
-printf '%s: %s files, %s\n' "$("$SPARSE" --version)" "$files" "$([ -z "$said" ] && printf "nothing to say" || printf "see above")"
-[ -z "$said" ] && [ "$files" -gt 0 ]
+printf '%s: %s files, %s\n' "$("$SPARSE" --version)" "$files" "$([ -z "$warnings" ] && printf "no warnings" || printf "see above")"
+[ -z "$warnings" ] && [ "$files" -gt 0 ]
