@@ -109,6 +109,27 @@ def check_mutants():
                 yield f"{where}: no script '{mutant['script']}'"
 
 
+def check_patches():
+    """The series has each patch once. A patch for one version has hunks only, and a base patch."""
+    series = re.findall(r"^[^#\s]+", read("kernel/patches/series"), re.M)
+    files = [path.removeprefix("kernel/patches/") for path in found("kernel/patches/**/*.patch")]
+    base = {name for name in files if not name[0].isdigit()}
+    for name in sorted(base ^ set(series)):
+        yield f"kernel/patches/series: {name}: only in the series, or only a file"
+    if len(series) != len(set(series)):
+        yield "kernel/patches/series: a patch is in it twice"
+    for name in set(files) - base:
+        if name.partition("/")[2] not in base:
+            yield f"kernel/patches/{name}: no patch {name.partition('/')[2]} with its message"
+        if re.search(r"^(From|Subject|Signed-off-by): ", read(f"kernel/patches/{name}"), re.M):
+            yield f"kernel/patches/{name}: has a message, which belongs to {name.partition('/')[2]}"
+    known = {os.path.basename(name) for name in base}
+    for path in found("docs/*.md", "README.md", "CONTRIBUTING.md", "kunit/*.toml"):
+        for name in re.findall(r"[\w-]+\.patch\b", read(path)):
+            if name not in known:
+                yield f"{path}: no patch {name}"
+
+
 def check_names():
     """Configurations that scripts name exist. The tests of the tools name wrong ones on purpose."""
     pattern = re.compile(rf"(?:--config[ =]|--config\", \"|\bCONFIG=|\bconfig=){SHELL_NAME}")
