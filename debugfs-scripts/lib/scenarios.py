@@ -23,7 +23,7 @@ FOLDER = os.path.join(SCRIPTS, "scenarios")
 
 
 class Unknown(Exception):
-    """There is no such scenario or parameter; the text names the known ones."""
+    """There is no such scenario, parameter or field; the text names the known ones."""
 
 
 @dataclasses.dataclass
@@ -41,7 +41,8 @@ class Scenario:
     report: str = ""            # what report.py reports on: "each run" or "all runs" together
     kernel_arguments: str = ""  # of a guest
     aliases: list = dataclasses.field(default_factory=list)
-    # {NAME: {"default": value, "meaning": text}}; the script reads FRAGBED_JOB_NAME
+    # {NAME: {"default": value, "meaning": text}}; the script reads FRAGBED_JOB_NAME. A line each,
+    # since scenario.sh reads them, too.
     parameters: dict = dataclasses.field(default_factory=dict)
 
     @property
@@ -67,8 +68,17 @@ class Scenario:
 def read(name):
     # Only here: Python 3.11 has it, and all else of the command works with older ones.
     import tomllib
-    with open(os.path.join(FOLDER, name, "scenario.toml"), "rb") as file:
-        return Scenario(name=name, **tomllib.load(file))
+    path = os.path.join(FOLDER, name, "scenario.toml")
+    with open(path, "rb") as file:
+        fields = tomllib.load(file)
+    known = [field.name for field in dataclasses.fields(Scenario)]
+    for field in fields:
+        if field not in known[1:]:
+            raise Unknown(f"{path}: unknown field {field}; there are {', '.join(known[1:])}")
+    for parameter, described in fields.get("parameters", {}).items():
+        if list(described) != ["default", "meaning"]:
+            raise Unknown(f"{path}: {parameter} must be {{ default = ..., meaning = \"...\" }}")
+    return Scenario(name=name, **fields)
 
 
 def names():
@@ -177,10 +187,8 @@ def main():
     try:
         if what == "list":
             print(*names(), sep="\n")
-        elif what == "table":
-            print(*listing(), sep="\n")
-        elif what == "markdown":
-            print(*markdown(), sep="\n")
+        elif what in ("table", "markdown"):
+            print(*(listing() if what == "table" else markdown()), sep="\n")
         elif what == "plan" and words:
             print(*plan(words[0], words[1:]), sep="\n")
         else:
