@@ -222,7 +222,7 @@ class Writer:
         signal.pthread_kill(self.thread.ident, signal.SIGUSR1)
 
     def ends_with(self, wanted):
-        check("the writer ends", wait_for(lambda: self.result, pause=0.01))
+        check("the writer ends", wait_for(lambda: self.result, seconds=600, pause=0.01))
         same("the writer got", self.result, wanted)
 
 

@@ -19,7 +19,8 @@ def status(name):
 
 def wait_for(what, test):
     """The thread has the lowest priority: the script has to sleep while it waits for it."""
-    check(f"{what} in time, the index is {status('index_now')}", guest.wait_for(test, pause=0.1))
+    came_true = guest.wait_for(test, seconds=120, pause=0.1)
+    check(f"{what} in time, the index is {status('index_now')}", came_true)
 
 
 def wait_until_reached():
