@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2154  # $work is the caller's
 #
-# The experiment's tools on synthetic data: pages are classified correctly, a change is
+# Without a guest: the runner of scenarios refuses unknown names. The experiment's tools on
+# synthetic data: pages are classified correctly, a change is
 # distinguished from noise, and missing measurements are errors.
 
 # write_chunk WORD...: page flags of a chunk of 1 MiB, one word a page; the rest of its 256
@@ -86,3 +87,6 @@ bench_report() { "$REPO/debugfs-scripts/experiment/bench.py" "$work/bench"; }
 
 test_bench_within() { bench_rows 100.00 103.00 && exits 0 bench_report && says '103.0 (+3.00%)'; }
 test_bench_missed() { bench_rows 100.00 103.10 && exits 0 bench_report && says '+3.10%) MISSED'; }
+
+test_run_unknown_parameter() { exits 2 "$TOOLS/run.sh" compact COLOUR=red && says 'ORDER, INDEX'; }
+test_run_unknown_scenario() { exits 2 "$TOOLS/run.sh" nosuch && says 'there are quick'; }
