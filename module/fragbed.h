@@ -209,7 +209,7 @@ void fragbed_runs_exit(void);
 int fragbed_hold_alloc(char *line);
 int fragbed_hold_free(char *line);
 
-/* index.c */
+/* unusable_index.c */
 
 unsigned int fragbed_unusable_index(int nid, unsigned int order);
 unsigned long fragbed_free_blocks(int nid);
@@ -263,7 +263,7 @@ unsigned long fragbed_counters_delta(const struct fragbed_counters *before,
 				     const struct fragbed_counters *after,
 				     int item);
 
-/* compact.c with our series, compact_alloc.c without */
+/* compact_direct.c with our series, compact_alloc.c without */
 
 int fragbed_compact_run(char *line);
 int fragbed_compact_last_show(struct seq_file *m, void *unused);
