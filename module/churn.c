@@ -2,9 +2,9 @@
 /*
  * fragment/churn: keep allocating and freeing at a bounded rate on chosen CPUs.
  *
- * Each thread owns a table of slots and, in time with its rate, empties or
- * fills one picked at random, so about half of them are full. No allocation
- * may reclaim: the measured workload must not pay for the churn.
+ * Each thread owns a table of slots. At its rate it picks a random slot and empties
+ * or fills it, so about half of the slots are full. No allocation may reclaim: the
+ * measured workload must not pay for the churn.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -24,7 +24,6 @@
 
 #include "fragbed.h"
 
-#define CHURN_KNOB "fragment/churn"
 #define RATE_MAX 100000000ULL	/* pages per second */
 #define LIMIT_SHIFT 4		/* without limit_kb=: 1/16 of the node */
 
@@ -36,7 +35,17 @@ enum {
 	CHURN_SEED,
 	CHURN_LIMIT,
 	CHURN_FORCE,
-	NR_CHURN_KEYS,
+};
+
+static const struct fragbed_key churn_keys[] = {
+	[CHURN_RATE] = { "rate", FRAGBED_NUMBER, 1, RATE_MAX, .required = true },
+	[CHURN_ORDER] = { "order", FRAGBED_NUMBER, 0, MAX_PAGE_ORDER, .required = true },
+	[CHURN_UNMOVABLE] = FRAGBED_UNMOVABLE_KEY,
+	[CHURN_CPUS] = { "cpus", FRAGBED_TEXT, .required = true },
+	[CHURN_SEED] = FRAGBED_SEED_KEY,
+	[CHURN_LIMIT] = { "limit_kb", FRAGBED_NUMBER, 1, U32_MAX, .preset = FRAGBED_COMPUTED },
+	[CHURN_FORCE] = FRAGBED_FORCE_KEY,
+	{ }
 };
 
 /* Empty, a raw chunk, or 2^order shmem pages at the slot's own indexes. */
@@ -50,7 +59,7 @@ struct churn_thread {
 	struct task_struct *task;
 	int nid;
 	u64 rate;			/* pages per second */
-	u64 done;			/* pages, tried ones included */
+	u64 done;			/* pages, failed attempts included */
 	struct rnd_state rnd;
 	struct file *file;
 	struct churn_slot *slots;
@@ -60,7 +69,7 @@ struct churn_thread {
 	unsigned long failed;		/* chunks the node could not spare */
 };
 
-/* What was asked; the same for all threads. */
+/* The request; the same for all threads. */
 struct churn_plan {
 	u64 rate;
 	unsigned int order;
@@ -167,8 +176,8 @@ static void churn_once(struct churn_thread *t)
 }
 
 /*
- * Work off what is due. A thread that was kept from running forgets all but a
- * tenth of a second of it: the rate is a bound, also for bursts.
+ * Allocate and free what the rate has made due. A thread that could not run drops all
+ * but a tenth of a second of it: the rate limits bursts, too.
  */
 static void churn_due(struct churn_thread *t, u64 start)
 {
@@ -211,7 +220,7 @@ static void stop_thread(struct churn_thread *t)
 	if (t->task) {
 		kthread_stop(t->task);
 		put_task_struct(t->task);
-		/* One stopped before it first ran never saw its slots. */
+		/* A thread that is stopped before it first runs empties no slots. */
 		empty_all_slots(t);
 	}
 	totals.allocated += t->allocated;
@@ -238,7 +247,7 @@ static void stop_locked(void)
 }
 
 /**
- * fragbed_churn_stop() - end the churn and give its pages back
+ * fragbed_churn_stop() - stop the churn and free its pages
  *
  * Context: may sleep, takes churn_lock.
  */
@@ -250,12 +259,12 @@ void fragbed_churn_stop(void)
 }
 
 /**
- * fragbed_churn_yield() - memory is short: stop allocating, free everything
+ * fragbed_churn_yield() - on OOM make the threads free everything
  *
  * Does not wait: the threads see it within a tick, and stay idle until stopped.
  *
  * Context: any.
- * Return: pages that are not back yet.
+ * Return: pages that are not freed yet.
  */
 unsigned long fragbed_churn_yield(void)
 {
@@ -279,7 +288,7 @@ static int prepare_thread(struct churn_thread *t, int cpu, u32 nr_slots)
 	return 0;
 }
 
-/* Ends with the thread asleep until woken; kthread_stop() works from here. */
+/* The new thread sleeps until it is woken; from here on kthread_stop() stops it. */
 static int create_thread(struct churn_thread *t, int cpu, u32 nr_slots)
 {
 	struct task_struct *task;
@@ -326,7 +335,7 @@ static int create_threads(void)
 	return 0;
 }
 
-static int start_churn(const struct churn_plan *asked)
+static int start_churn(const char *path, const struct churn_plan *asked)
 {
 	unsigned int i;
 	int ret;
@@ -334,7 +343,7 @@ static int start_churn(const struct churn_plan *asked)
 	mutex_lock(&churn_lock);
 	if (threads) {
 		mutex_unlock(&churn_lock);
-		pr_warn("%s: already running, write stop first\n", CHURN_KNOB);
+		pr_warn("%s: already running, write stop first\n", path);
 		return -EBUSY;
 	}
 	plan = *asked;
@@ -350,82 +359,71 @@ static int start_churn(const struct churn_plan *asked)
 	return ret;
 }
 
-/* Every thread needs two slots, or there is nothing to choose from. */
-static int check_limit(struct fragbed_key *key, const struct churn_plan *asked)
+/* Every thread needs two slots, or it has no choice at random. */
+static int check_limit(const struct fragbed_write *w, struct churn_plan *asked)
 {
 	u64 chunk_kb = 1ULL << (PAGE_SHIFT - 10 + asked->order);
 	u64 least = 2 * chunk_kb * cpumask_weight(&asked->cpus);
 	u64 most = fragbed_node_pages(numa_mem_id()) << (PAGE_SHIFT - 10);
+	const struct fragbed_value *limit = &w->values[CHURN_LIMIT];
 
-	if (!key->given)
-		key->value = max(most >> LIMIT_SHIFT, least);
-	if (key->value >= least && key->value <= most)
+	asked->limit_kb = limit->given ? limit->number : max(most >> LIMIT_SHIFT, least);
+	if (asked->limit_kb >= least && asked->limit_kb <= most)
 		return 0;
 	pr_warn("%s: limit_kb=%llu: must be %llu to %llu for this order and these CPUs\n",
-		CHURN_KNOB, key->value, least, most);
+		w->knob->path, asked->limit_kb, least, most);
 	return -EINVAL;
 }
 
-static int parse_start(char *line, struct churn_plan *asked)
+static int read_values(const struct fragbed_write *w, struct churn_plan *asked)
 {
-	struct fragbed_key keys[NR_CHURN_KEYS] = {
-		[CHURN_RATE] = { "rate", FRAGBED_NUMBER, 1, RATE_MAX,
-				 .required = true },
-		[CHURN_ORDER] = { "order", FRAGBED_NUMBER, 0, MAX_PAGE_ORDER,
-				  .required = true },
-		[CHURN_UNMOVABLE] = { "unmovable", FRAGBED_NUMBER, 0, 100,
-				      .required = true },
-		[CHURN_CPUS] = { "cpus", FRAGBED_TEXT, .required = true },
-		[CHURN_SEED] = { "seed", FRAGBED_NUMBER, 0, U64_MAX,
-				 .required = true },
-		[CHURN_LIMIT] = { "limit_kb", FRAGBED_NUMBER, 1, U32_MAX },
-		[CHURN_FORCE] = { "force", FRAGBED_NUMBER, 0, 1 },
-	};
-	int ret = fragbed_keys_parse(CHURN_KNOB, line, keys, NR_CHURN_KEYS);
+	const struct fragbed_value *values = w->values;
+	int ret = fragbed_cpus_check(w, CHURN_CPUS, &asked->cpus);
 
-	if (!ret)
-		ret = fragbed_cpus_check(CHURN_KNOB, &keys[CHURN_CPUS],
-					 &asked->cpus);
-	if (ret)
-		return ret;
-	asked->rate = keys[CHURN_RATE].value;
-	asked->order = keys[CHURN_ORDER].value;
-	asked->share = keys[CHURN_UNMOVABLE].value;
-	asked->seed = keys[CHURN_SEED].value;
-	asked->force = keys[CHURN_FORCE].value;
-	ret = check_limit(&keys[CHURN_LIMIT], asked);
-	asked->limit_kb = keys[CHURN_LIMIT].value;
-	return ret;
+	asked->rate = values[CHURN_RATE].number;
+	asked->order = values[CHURN_ORDER].number;
+	asked->share = values[CHURN_UNMOVABLE].number;
+	asked->seed = values[CHURN_SEED].number;
+	asked->force = values[CHURN_FORCE].number;
+	return ret ? ret : check_limit(w, asked);
 }
 
-static int parse_and_start(char *line)
+static int check_and_start(const struct fragbed_write *w)
 {
 	struct churn_plan *asked = kzalloc(sizeof(*asked), GFP_KERNEL);
 	int ret;
 
 	if (!asked)
 		return -ENOMEM;
-	ret = parse_start(line, asked);
+	ret = read_values(w, asked);
 	if (!ret)
-		ret = start_churn(asked);
+		ret = start_churn(w->knob->path, asked);
 	kfree(asked);
 	return ret;
 }
 
-/**
- * fragbed_churn() - the verb fragment/churn
- * @line: start rate= order= unmovable= cpus= seed= [limit_kb=] [force=], or stop
- *
+/*
  * Stopping when nothing runs is fine.
  *
  * Context: may sleep, takes churn_lock.
  * Return: 0, -EINVAL malformed or out of range, -ENXIO CPU not online, -EBUSY
- * already running, -ENOMEM, -EAGAIN no thread can be made.
+ * already running, -ENOMEM, -EAGAIN the kernel cannot create a thread.
  */
-int fragbed_churn(char *line)
+static int churn_run(const struct fragbed_write *w)
 {
-	return fragbed_start_or_stop(CHURN_KNOB, line, parse_and_start, fragbed_churn_stop);
+	if (w->lead == FRAGBED_START)
+		return check_and_start(w);
+	fragbed_churn_stop();
+	return 0;
 }
+
+struct fragbed_knob fragbed_knob_fragment_churn = {
+	.path = "fragment/churn",
+	.file = FRAGBED_COMMAND,
+	.leads = fragbed_start_or_stop,
+	.keys = churn_keys,
+	.run = churn_run,
+};
 
 /* Caller holds churn_lock. */
 static void sum_threads(struct churn_thread *sum)
@@ -440,15 +438,8 @@ static void sum_threads(struct churn_thread *sum)
 	}
 }
 
-/**
- * fragbed_churn_status_show() - the churn that runs, or the last one
- * @m: where to
- * @unused: none
- *
- * Context: may sleep, takes churn_lock.
- * Return: 0.
- */
-int fragbed_churn_status_show(struct seq_file *m, void *unused)
+/* The churn that runs, or the last one. Context: may sleep, takes churn_lock. */
+static int churn_status_show(struct seq_file *m, void *unused)
 {
 	struct churn_thread sum;
 	u64 ns, pages;
@@ -470,3 +461,9 @@ int fragbed_churn_status_show(struct seq_file *m, void *unused)
 	mutex_unlock(&churn_lock);
 	return 0;
 }
+
+struct fragbed_knob fragbed_knob_fragment_churn_status = {
+	.path = "fragment/churn_status",
+	.file = FRAGBED_READ_ONLY,
+	.show = churn_status_show,
+};

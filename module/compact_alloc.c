@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * compact/ where the kernel offers no compaction to modules: ask for a chunk,
- * which compacts if there is none, and tell by the counters what happened.
+ * compact/ on kernels that export no compaction to modules: allocate a chunk, which
+ * compacts if none is free, and read the result from the counters.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -14,11 +14,19 @@
 
 #include "fragbed.h"
 
-#define RUN_KNOB "compact/run"
+enum { RUN_ORDER, RUN_TYPE, RUN_NODE, RUN_PRIO, RUN_NOFRAGMENT };
 
-enum { RUN_ORDER, RUN_TYPE, RUN_NODE, RUN_PRIO, RUN_NOFRAGMENT, NR_RUN_KEYS };
+/* The last two are there to be refused with a reason. */
+static const struct fragbed_key run_keys[] = {
+	[RUN_ORDER] = { "order", FRAGBED_NUMBER, 1, MAX_PAGE_ORDER, .required = true },
+	[RUN_TYPE] = FRAGBED_TYPE_KEY,
+	[RUN_NODE] = FRAGBED_NODE_KEY,
+	[RUN_PRIO] = { "prio", FRAGBED_TEXT },
+	[RUN_NOFRAGMENT] = { "nofragment", FRAGBED_TEXT },
+	{ }
+};
 
-/* Everything compact/last tells. */
+/* Everything that compact/last prints. */
 struct compact_record {
 	unsigned int order;
 	enum fragbed_type type;
@@ -33,41 +41,26 @@ static DEFINE_SPINLOCK(last_lock);
 static struct compact_record last;	/* last_lock */
 static bool have_last;			/* last_lock */
 
-/* What only direct compaction lets one choose. */
-static int refuse_choice(const struct fragbed_key *key)
+/* Only direct compaction has these choices. */
+static int refuse_choice(const struct fragbed_write *w, unsigned int key)
 {
-	if (!key->given)
+	if (!w->values[key].given)
 		return 0;
-	pr_warn("%s: %s=%s: leave it out, only a kernel with CONFIG_FRAGBED can choose\n",
-		RUN_KNOB, key->name, key->text);
-	return -EOPNOTSUPP;
+	return fragbed_refuse(w, key, -EOPNOTSUPP,
+			      "leave it out, only a kernel with CONFIG_FRAGBED can choose");
 }
 
-static int parse_run(char *line, struct compact_record *record)
+static int read_values(const struct fragbed_write *w, struct compact_record *record)
 {
-	struct fragbed_key keys[NR_RUN_KEYS] = {
-		[RUN_ORDER] = { "order", FRAGBED_NUMBER, 1, MAX_PAGE_ORDER,
-				.required = true },
-		[RUN_TYPE] = { "type", FRAGBED_WORD, .required = true,
-			       .words = fragbed_type_words },
-		[RUN_NODE] = { "node", FRAGBED_NUMBER, 0, INT_MAX },
-		[RUN_PRIO] = { "prio", FRAGBED_TEXT },
-		[RUN_NOFRAGMENT] = { "nofragment", FRAGBED_TEXT },
-	};
-	int ret = fragbed_keys_parse(RUN_KNOB, line, keys, NR_RUN_KEYS);
+	int ret = fragbed_node_check(w, RUN_NODE, &record->nid);
 
 	if (!ret)
-		ret = fragbed_node_check(RUN_KNOB, &keys[RUN_NODE]);
+		ret = refuse_choice(w, RUN_PRIO);
 	if (!ret)
-		ret = refuse_choice(&keys[RUN_PRIO]);
-	if (!ret)
-		ret = refuse_choice(&keys[RUN_NOFRAGMENT]);
-	if (ret)
-		return ret;
-	record->order = keys[RUN_ORDER].value;
-	record->type = keys[RUN_TYPE].value;
-	record->nid = keys[RUN_NODE].value;
-	return 0;
+		ret = refuse_choice(w, RUN_NOFRAGMENT);
+	record->order = w->values[RUN_ORDER].number;
+	record->type = w->values[RUN_TYPE].number;
+	return ret;
 }
 
 static int allocate_and_record(struct compact_record *record)
@@ -91,18 +84,14 @@ static int allocate_and_record(struct compact_record *record)
 				     record->order);
 }
 
-/**
- * fragbed_compact_run() - the verb compact/run
- * @line: order= type= [node=]
- *
- * Context: may sleep; the writing task compacts, if need be.
- * Return: 0, -EINVAL malformed or out of range, -ENXIO no such node, -ENOMEM,
- * -EOPNOTSUPP a key this kernel cannot honour.
+/*
+ * Context: may sleep; the writing task compacts if no chunk is free.
+ * Return: 0, -ENXIO no such node, -ENOMEM, -EOPNOTSUPP this kernel cannot do it.
  */
-int fragbed_compact_run(char *line)
+static int compact_run(const struct fragbed_write *w)
 {
 	struct compact_record record = { };
-	int ret = parse_run(line, &record);
+	int ret = read_values(w, &record);
 
 	if (!ret)
 		ret = allocate_and_record(&record);
@@ -115,7 +104,14 @@ int fragbed_compact_run(char *line)
 	return 0;
 }
 
-/* By what the counters say; others may compact at the same time. */
+struct fragbed_knob fragbed_knob_compact_run = {
+	.path = "compact/run",
+	.file = FRAGBED_COMMAND,
+	.keys = run_keys,
+	.run = compact_run,
+};
+
+/* By the counters, so wrong if another task compacts at the same time. */
 static const char *result_word(const struct compact_record *r)
 {
 	bool stalled = fragbed_counters_delta(&r->before, &r->after,
@@ -126,18 +122,13 @@ static const char *result_word(const struct compact_record *r)
 	return stalled ? "failed" : "not_tried";
 }
 
-/**
- * fragbed_compact_last_show() - figures of the last compact/run
- * @m: where to
- * @unused: none
- *
- * result_name is success or failed if something was compacted, no_need if there
- * was a free chunk, not_tried if the allocator gave up without compacting.
+/*
+ * result_name is success or failed if the kernel compacted, no_need if a chunk was
+ * free, not_tried if the allocator gave up without compacting.
  *
  * Context: takes last_lock.
- * Return: 0.
  */
-int fragbed_compact_last_show(struct seq_file *m, void *unused)
+static int compact_last_show(struct seq_file *m, void *unused)
 {
 	struct compact_record record;
 	bool have;
@@ -157,3 +148,9 @@ int fragbed_compact_last_show(struct seq_file *m, void *unused)
 	fragbed_counters_show(m, &record.before, &record.after);
 	return 0;
 }
+
+struct fragbed_knob fragbed_knob_compact_last = {
+	.path = "compact/last",
+	.file = FRAGBED_READ_ONLY,
+	.show = compact_last_show,
+};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* compact/: one direct compaction by the writing task, and what it did. */
+/* compact/: one direct compaction by the writing task, and its figures. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/compaction.h>
@@ -10,9 +10,7 @@
 
 #include "fragbed.h"
 
-#define RUN_KNOB "compact/run"
-
-enum { RUN_ORDER, RUN_TYPE, RUN_NODE, RUN_PRIO, RUN_NOFRAGMENT, NR_RUN_KEYS };
+enum { RUN_ORDER, RUN_TYPE, RUN_NODE, RUN_PRIO, RUN_NOFRAGMENT };
 
 static const char *const prio_words[] = {
 	[COMPACT_PRIO_SYNC_FULL] = "sync-full",
@@ -28,13 +26,24 @@ static const char *const nofragment_words[] = {
 	NULL,
 };
 
+static const struct fragbed_key run_keys[] = {
+	[RUN_ORDER] = { "order", FRAGBED_NUMBER, 0, MAX_PAGE_ORDER, .required = true },
+	[RUN_TYPE] = FRAGBED_TYPE_KEY,
+	[RUN_NODE] = FRAGBED_NODE_KEY,
+	[RUN_PRIO] = { "prio", FRAGBED_WORD, .words = prio_words,
+		       .preset = DEF_COMPACT_PRIORITY },
+	[RUN_NOFRAGMENT] = { "nofragment", FRAGBED_WORD, .words = nofragment_words,
+			     .preset = FRAGBED_NOFRAGMENT_DEFAULT },
+	{ }
+};
+
 static const int migratetypes[] = {
 	[FRAGBED_UNMOVABLE] = MIGRATE_UNMOVABLE,
 	[FRAGBED_MOVABLE] = MIGRATE_MOVABLE,
 	[FRAGBED_RECLAIMABLE] = MIGRATE_RECLAIMABLE,
 };
 
-/* Everything compact/last tells. */
+/* Everything that compact/last prints. */
 struct compact_record {
 	struct fragbed_compact_request request;
 	enum fragbed_type type;
@@ -47,33 +56,20 @@ static DEFINE_SPINLOCK(last_lock);
 static struct compact_record last;	/* last_lock */
 static bool have_last;			/* last_lock */
 
-static int parse_run(char *line, struct compact_record *record)
+static int read_values(const struct fragbed_write *w, struct compact_record *record)
 {
-	struct fragbed_key keys[NR_RUN_KEYS] = {
-		[RUN_ORDER] = { "order", FRAGBED_NUMBER, 0, MAX_PAGE_ORDER,
-				.required = true },
-		[RUN_TYPE] = { "type", FRAGBED_WORD, .required = true,
-			       .words = fragbed_type_words },
-		[RUN_NODE] = { "node", FRAGBED_NUMBER, 0, INT_MAX },
-		[RUN_PRIO] = { "prio", FRAGBED_WORD, .words = prio_words,
-			       .value = DEF_COMPACT_PRIORITY },
-		[RUN_NOFRAGMENT] = { "nofragment", FRAGBED_WORD,
-				     .words = nofragment_words,
-				     .value = FRAGBED_NOFRAGMENT_DEFAULT },
-	};
-	int ret = fragbed_keys_parse(RUN_KNOB, line, keys, NR_RUN_KEYS);
+	const struct fragbed_value *values = w->values;
+	int nid, ret = fragbed_node_check(w, RUN_NODE, &nid);
 
-	if (!ret)
-		ret = fragbed_node_check(RUN_KNOB, &keys[RUN_NODE]);
 	if (ret)
 		return ret;
-	record->type = keys[RUN_TYPE].value;
+	record->type = values[RUN_TYPE].number;
 	record->request = (struct fragbed_compact_request) {
-		.order = keys[RUN_ORDER].value,
+		.order = values[RUN_ORDER].number,
 		.migratetype = migratetypes[record->type],
-		.nid = keys[RUN_NODE].value,
-		.prio = keys[RUN_PRIO].value,
-		.nofragment = keys[RUN_NOFRAGMENT].value,
+		.nid = nid,
+		.prio = values[RUN_PRIO].number,
+		.nofragment = values[RUN_NOFRAGMENT].number,
 	};
 	return 0;
 }
@@ -95,22 +91,18 @@ static int compact_and_record(struct compact_record *record)
 				     request->order);
 }
 
-/**
- * fragbed_compact_run() - the verb compact/run
- * @line: order= type= [node=] [prio=] [nofragment=]
- *
+/*
  * Context: may sleep; the writing task compacts.
- * Return: 0, -EINVAL malformed or out of range, -ENXIO no such node, -ENOMEM,
- * -EOPNOTSUPP the kernel lacks it.
+ * Return: 0, -ENXIO no such node, -ENOMEM, -EOPNOTSUPP the kernel lacks it.
  */
-int fragbed_compact_run(char *line)
+static int compact_run(const struct fragbed_write *w)
 {
 	struct compact_record *record = kzalloc(sizeof(*record), GFP_KERNEL);
 	int ret;
 
 	if (!record)
 		return -ENOMEM;
-	ret = parse_run(line, record);
+	ret = read_values(w, record);
 	if (!ret)
 		ret = compact_and_record(record);
 	if (!ret) {
@@ -122,6 +114,13 @@ int fragbed_compact_run(char *line)
 	kfree(record);
 	return ret;
 }
+
+struct fragbed_knob fragbed_knob_compact_run = {
+	.path = "compact/run",
+	.file = FRAGBED_COMMAND,
+	.keys = run_keys,
+	.run = compact_run,
+};
 
 static void show_request(struct seq_file *m, const struct compact_record *r)
 {
@@ -145,15 +144,8 @@ static void show_report(struct seq_file *m,
 		   report->ns);
 }
 
-/**
- * fragbed_compact_last_show() - figures of the last compact/run
- * @m: where to
- * @unused: none
- *
- * Context: may sleep, takes last_lock.
- * Return: 0 or -ENOMEM.
- */
-int fragbed_compact_last_show(struct seq_file *m, void *unused)
+/* Context: may sleep, takes last_lock. Return: 0 or -ENOMEM. */
+static int compact_last_show(struct seq_file *m, void *unused)
 {
 	struct compact_record *record = kmalloc(sizeof(*record), GFP_KERNEL);
 	bool have;
@@ -174,3 +166,9 @@ int fragbed_compact_last_show(struct seq_file *m, void *unused)
 	kfree(record);
 	return 0;
 }
+
+struct fragbed_knob fragbed_knob_compact_last = {
+	.path = "compact/last",
+	.file = FRAGBED_READ_ONLY,
+	.show = compact_last_show,
+};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Everything that differs between kernels: what older ones spell otherwise,
- * and what a kernel without the fragbed series cannot do.
+ * All differences between kernels: other names in older ones, and what a kernel
+ * without the fragbed series cannot do.
  */
 #ifndef FRAGBED_COMPAT_H
 #define FRAGBED_COMPAT_H
@@ -18,7 +18,7 @@
 #include <linux/fragbed.h>
 #endif
 
-/* As in 6.1; 6.4 to 6.7, where MAX_ORDER meant the largest, are not served. */
+/* As in 6.1. Kernels 6.4 to 6.7, where MAX_ORDER is the largest order, are not supported. */
 #ifndef MAX_PAGE_ORDER
 #define MAX_PAGE_ORDER (MAX_ORDER - 1)
 #endif
@@ -48,7 +48,7 @@ static inline struct shrinker *shrinker_alloc(unsigned int flags,
 static inline void shrinker_register(struct shrinker *shrinker)
 {
 	if (register_shrinker(shrinker, "fragbed"))
-		pr_warn("no shrinker: reclaimable holds are not given back\n");
+		pr_warn("no shrinker: the kernel cannot reclaim held memory\n");
 }
 
 static inline void shrinker_free(struct shrinker *shrinker)
@@ -86,67 +86,18 @@ static inline void fragbed_compact_detach(void)
 #endif
 
 #if defined(FRAGBED_CORE) && defined(CONFIG_NUMA)
+#define FRAGBED_MOF
 #define FRAGBED_HAVE_MOF true
-int fragbed_mof_run(char *line);
-int fragbed_mof_show(struct seq_file *m, void *unused);
 #else
 #define FRAGBED_HAVE_MOF false
-
-static inline int fragbed_mof_run(char *line)
-{
-	pr_warn("mof: this kernel was built without CONFIG_FRAGBED or CONFIG_NUMA\n");
-	return -EOPNOTSUPP;
-}
-
-static inline int fragbed_mof_show(struct seq_file *m, void *unused)
-{
-	return -EOPNOTSUPP;
-}
 #endif
 
 #if defined(FRAGBED_CORE) && defined(CONFIG_SUPERPAGEBLOCK)
 #include <linux/superpageblock.h>
 #define FRAGBED_HAVE_SPB true
 #define FRAGBED_SPB
-int fragbed_spb_defrag(char *line);
-int fragbed_spb_defrag_show(struct seq_file *m, void *unused);
-int fragbed_spb_evacuate(char *line);
-int fragbed_spb_evacuate_show(struct seq_file *m, void *unused);
-int fragbed_spb_taint(char *line);
 #else
 #define FRAGBED_HAVE_SPB false
-
-static inline int fragbed_no_spb(const char *knob)
-{
-	pr_warn("%s: this kernel was built without CONFIG_FRAGBED or CONFIG_SUPERPAGEBLOCK\n",
-		knob);
-	return -EOPNOTSUPP;
-}
-
-static inline int fragbed_spb_defrag(char *line)
-{
-	return fragbed_no_spb("spb/defrag");
-}
-
-static inline int fragbed_spb_defrag_show(struct seq_file *m, void *unused)
-{
-	return -EOPNOTSUPP;
-}
-
-static inline int fragbed_spb_evacuate(char *line)
-{
-	return fragbed_no_spb("spb/evacuate");
-}
-
-static inline int fragbed_spb_evacuate_show(struct seq_file *m, void *unused)
-{
-	return -EOPNOTSUPP;
-}
-
-static inline int fragbed_spb_taint(char *line)
-{
-	return fragbed_no_spb("spb/taint");
-}
 
 static inline int spb_category_of(const struct page *page)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What a compaction changes: counters of the whole machine, and one node's free memory. */
+/* Counters that a compaction changes, of the whole machine, and one node's free memory. */
 #include <linux/build_bug.h>
 #include <linux/mm.h>
 #include <linux/seq_file.h>
@@ -8,7 +8,7 @@
 
 #include "fragbed.h"
 
-/* By the names /proc/vmstat gives them. */
+/* Names as in /proc/vmstat. */
 static const struct {
 	const char *name;
 	enum vm_event_item item;
@@ -52,14 +52,14 @@ int fragbed_counters_take(struct fragbed_counters *counters, int nid,
 	for (i = 0; i < ARRAY_SIZE(events); i++)
 		counters->events[i] = all[events[i].item];
 	kfree(all);
-	counters->free_pages = fragbed_free_pages(nid);
-	counters->free_blocks = fragbed_free_blocks(nid);
+	counters->free_pages = fragbed_nr_free_pages(nid);
+	counters->free_blocks = fragbed_nr_free_blocks(nid);
 	counters->index = fragbed_unusable_index(nid, order);
 	return 0;
 }
 
 /**
- * fragbed_counters_show() - what changed, line by line
+ * fragbed_counters_show() - print what changed, line by line
  * @m: where to
  * @before: the earlier snapshot
  * @after: the later one
@@ -84,10 +84,10 @@ void fragbed_counters_show(struct seq_file *m,
 }
 
 /**
- * fragbed_counters_delta() - how often something happened in between
+ * fragbed_counters_delta() - how often an event happened between two snapshots
  * @before: the earlier snapshot
  * @after: the later one
- * @item: one of those that are counted here
+ * @item: one of the events counted here
  *
  * Context: any.
  * Return: how often; 0 if it is not counted.

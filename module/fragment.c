@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* fragment/: bring a node's unusable free-space index to a target, by planting. */
+/* fragment/: raise a node's unusable free space index to a target, by planting. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/err.h>
@@ -12,9 +12,7 @@
 
 #include "fragbed.h"
 
-#define RUN_KNOB "fragment/run"
-
-/* The per-cpu lists are emptied each time 1/256 of the node was visited. */
+/* The per-cpu lists are drained each time 1/256 of the node was visited. */
 #define DRAIN_SHIFT 8
 
 enum {
@@ -24,14 +22,23 @@ enum {
 	RUN_SEED,
 	RUN_NODE,
 	RUN_FORCE,
-	NR_RUN_KEYS,
 };
 
-/* What was asked and what came of it; fragment/result is made from it. */
+static const struct fragbed_key run_keys[] = {
+	[RUN_ORDER] = { "order", FRAGBED_NUMBER, 1, MAX_PAGE_ORDER, .required = true },
+	[RUN_INDEX] = { "index", FRAGBED_NUMBER, 1, 1000, .required = true },
+	[RUN_UNMOVABLE] = FRAGBED_UNMOVABLE_KEY,
+	[RUN_SEED] = FRAGBED_SEED_KEY,
+	[RUN_NODE] = FRAGBED_NODE_KEY,
+	[RUN_FORCE] = FRAGBED_FORCE_KEY,
+	{ }
+};
+
+/* The request and its result, as fragment/result prints them. */
 struct fragment_result {
 	unsigned int order;
 	unsigned int target;		/* permille */
-	unsigned int share;		/* percent of unmovable keepers */
+	unsigned int share;		/* percent of the kept pages that are unmovable */
 	u64 seed;
 	int nid;
 	int error;			/* 0 or a negative errno */
@@ -53,9 +60,9 @@ static struct fragment_result last;	/* last_lock */
 static bool have_last;			/* last_lock */
 
 /*
- * Freed pages sit on per-cpu lists, where the index does not see them, and
- * those lists grow to an eighth of a zone: empty them often enough not to
- * overshoot the target, and before it counts as reached.
+ * The index does not count freed pages on per-cpu lists, and those lists grow to an
+ * eighth of a zone: drain them often enough not to overshoot the target, and before
+ * it counts as reached.
  */
 static bool target_reached(struct fragment_run *run)
 {
@@ -96,7 +103,7 @@ static void save_result(const struct fragment_result *result)
 	spin_unlock(&last_lock);
 }
 
-/* One that fell short keeps what it has; other errors leave nothing. */
+/* A run that falls short of its target keeps its pages; other errors keep none. */
 static void finish_run(struct fragment_run *run)
 {
 	struct fragment_result *r = &run->result;
@@ -109,42 +116,27 @@ static void finish_run(struct fragment_run *run)
 	r->reached = fragbed_unusable_index(r->nid, r->order);
 	r->planted = run->planter.stats;
 	if (r->error == -ENOSPC)
-		pr_warn("%s: index=%u: reached %u, no chunk of order %u can be had %s\n",
-			RUN_KNOB, r->target, r->reached, r->order,
+		pr_warn("%s: index=%u: reached %u, no more chunks of order %u can be allocated %s\n",
+			run->planter.path, r->target, r->reached, r->order,
 			fragbed_limit_words(run->planter.force));
 	save_result(r);
 }
 
-static int parse_run(char *line, struct fragment_run *run)
+static int read_values(const struct fragbed_write *w, struct fragment_run *run)
 {
-	struct fragbed_key keys[NR_RUN_KEYS] = {
-		[RUN_ORDER] = { "order", FRAGBED_NUMBER, 1, MAX_PAGE_ORDER,
-				.required = true },
-		[RUN_INDEX] = { "index", FRAGBED_NUMBER, 1, 1000,
-				.required = true },
-		[RUN_UNMOVABLE] = { "unmovable", FRAGBED_NUMBER, 0, 100,
-				    .required = true },
-		[RUN_SEED] = { "seed", FRAGBED_NUMBER, 0, U64_MAX,
-			       .required = true },
-		[RUN_NODE] = { "node", FRAGBED_NUMBER, 0, INT_MAX },
-		[RUN_FORCE] = { "force", FRAGBED_NUMBER, 0, 1 },
-	};
-	int ret = fragbed_keys_parse(RUN_KNOB, line, keys, NR_RUN_KEYS);
+	const struct fragbed_value *values = w->values;
+	struct fragment_result *r = &run->result;
 
-	if (!ret)
-		ret = fragbed_node_check(RUN_KNOB, &keys[RUN_NODE]);
-	if (ret)
-		return ret;
-	run->planter.force = keys[RUN_FORCE].value;
-	run->result.order = keys[RUN_ORDER].value;
-	run->result.target = keys[RUN_INDEX].value;
-	run->result.share = keys[RUN_UNMOVABLE].value;
-	run->result.seed = keys[RUN_SEED].value;
-	run->result.nid = keys[RUN_NODE].value;
-	return 0;
+	run->planter.path = w->knob->path;
+	run->planter.force = values[RUN_FORCE].number;
+	r->order = values[RUN_ORDER].number;
+	r->target = values[RUN_INDEX].number;
+	r->share = values[RUN_UNMOVABLE].number;
+	r->seed = values[RUN_SEED].number;
+	return fragbed_node_check(w, RUN_NODE, &r->nid);
 }
 
-/* A node that can spare nothing at all is told before anything is done. */
+/* Refuse before anything is done if the node can spare nothing at all. */
 static int check_room(const struct fragment_run *run)
 {
 	const struct fragment_result *r = &run->result;
@@ -154,23 +146,22 @@ static int check_room(const struct fragment_run *run)
 
 	if (spare >= 1UL << r->order)
 		return 0;
-	pr_warn("%s: order=%u: node %d can spare %lu pages %s\n", RUN_KNOB,
-		r->order, r->nid, spare,
+	pr_warn("%s: order=%u: node %d can spare %lu pages %s\n",
+		run->planter.path, r->order, r->nid, spare,
 		fragbed_limit_words(run->planter.force));
 	return -ENOMEM;
 }
 
-static int prepare_run(char *line, struct fragment_run *run)
+static int prepare_run(const struct fragbed_write *w, struct fragment_run *run)
 {
 	struct fragbed_planter *planter = &run->planter;
 	struct fragment_result *r = &run->result;
-	int ret = parse_run(line, run);
+	int ret = read_values(w, run);
 
 	if (!ret)
 		ret = check_room(run);
 	if (ret)
 		return ret;
-	planter->knob = RUN_KNOB;
 	planter->nid = r->nid;
 	planter->order = r->order;
 	planter->share = r->share;
@@ -180,22 +171,18 @@ static int prepare_run(char *line, struct fragment_run *run)
 	return PTR_ERR_OR_ZERO(planter->set);
 }
 
-/**
- * fragbed_fragment_run() - the verb fragment/run
- * @line: order= index= unmovable= seed= [node=] [force=]
- *
- * Context: may sleep, interruptible. One run at a time.
- * Return: 0, -EINVAL malformed or out of range, -ENXIO no such node, -ENOMEM
- * if the node can spare nothing, -EINTR on a signal or reset, -EOPNOTSUPP if
- * movable pages come from another node (all given back), -ENOSPC if the target
- * cannot be reached (what was kept stays, see fragment/result).
+/*
+ * Context: may sleep, interruptible.
+ * Return: 0, -ENXIO no such node, -ENOMEM if the node can spare nothing, -EINTR on a
+ * signal or reset, -EOPNOTSUPP if movable pages come from another node (all are
+ * freed), -ENOSPC if the target cannot be reached (pages stay, see fragment/result).
  */
-int fragbed_fragment_run(char *line)
+static int fragment_run(const struct fragbed_write *w)
 {
 	struct fragment_run run = { .ticket = fragbed_stop_ticket() };
 	struct fragment_result *r = &run.result;
 	u64 start;
-	int ret = prepare_run(line, &run);
+	int ret = prepare_run(w, &run);
 
 	if (ret)
 		return ret;
@@ -209,27 +196,30 @@ int fragbed_fragment_run(char *line)
 	return ret;
 }
 
-/**
- * fragbed_fragment_free() - the verb fragment/free
- * @line: "1"
- *
- * Context: may sleep.
- * Return: 0, -EINVAL for anything but 1, -ENXIO if nothing was fragmented.
- */
-int fragbed_fragment_free(char *line)
+struct fragbed_knob fragbed_knob_fragment_run = {
+	.path = "fragment/run",
+	.file = FRAGBED_COMMAND,
+	.keys = run_keys,
+	.run = fragment_run,
+};
+
+/* Context: may sleep. Return: 0, -ENXIO if nothing is fragmented. */
+static int fragment_free(const struct fragbed_write *w)
 {
 	struct fragbed_pattern all = { .every = 1 };
-	int ret;
+	int ret = fragbed_sets_free(FRAGBED_FRAGMENT_SET, &all);
 
-	if (strcmp(line, "1")) {
-		pr_warn("fragment/free: %s: must be 1\n", line);
-		return -EINVAL;
-	}
-	ret = fragbed_sets_free(FRAGBED_FRAGMENT_SET, &all);
 	if (ret)
-		pr_warn("fragment/free: nothing is fragmented\n");
+		pr_warn("%s: nothing is fragmented\n", w->knob->path);
 	return ret;
 }
+
+struct fragbed_knob fragbed_knob_fragment_free = {
+	.path = "fragment/free",
+	.file = FRAGBED_COMMAND,
+	.leads = fragbed_just_one,
+	.run = fragment_free,
+};
 
 static const char *result_word(const struct fragment_result *r)
 {
@@ -245,15 +235,8 @@ static const char *result_word(const struct fragment_result *r)
 	}
 }
 
-/**
- * fragbed_fragment_result_show() - figures of the last fragment/run
- * @m: where to
- * @unused: none
- *
- * Context: takes last_lock.
- * Return: 0.
- */
-int fragbed_fragment_result_show(struct seq_file *m, void *unused)
+/* Context: takes last_lock. */
+static int fragment_result_show(struct seq_file *m, void *unused)
 {
 	struct fragment_result r;
 	bool have;
@@ -277,3 +260,9 @@ int fragbed_fragment_result_show(struct seq_file *m, void *unused)
 	seq_printf(m, "pages_visited %lu\nns %llu\n", r.planted.visited, r.ns);
 	return 0;
 }
+
+struct fragbed_knob fragbed_knob_fragment_result = {
+	.path = "fragment/result",
+	.file = FRAGBED_READ_ONLY,
+	.show = fragment_result_show,
+};

@@ -10,9 +10,6 @@
 
 #include "fragbed.h"
 
-#define ALLOC_KNOB "hold/alloc"
-#define FREE_KNOB "hold/free"
-
 enum {
 	ALLOC_SET,
 	ALLOC_TYPE,
@@ -22,7 +19,6 @@ enum {
 	ALLOC_STRIDE,
 	ALLOC_GFP,
 	ALLOC_FORCE,
-	NR_ALLOC_KEYS,
 };
 
 enum { GFP_WORD_KERNEL, GFP_WORD_ATOMIC };
@@ -33,85 +29,96 @@ static const char *const gfp_words[] = {
 	NULL,
 };
 
-enum { FREE_SET, FREE_EVERY, FREE_RANDOM, FREE_SEED, NR_FREE_KEYS };
+static const struct fragbed_key alloc_keys[] = {
+	[ALLOC_SET] = { "set", FRAGBED_TEXT, .required = true },
+	[ALLOC_TYPE] = FRAGBED_TYPE_KEY,
+	[ALLOC_ORDER] = { "order", FRAGBED_NUMBER, 0, MAX_PAGE_ORDER, .required = true },
+	[ALLOC_COUNT] = { "count", FRAGBED_NUMBER, 1, U32_MAX, .required = true },
+	[ALLOC_NODE] = FRAGBED_NODE_KEY,
+	[ALLOC_STRIDE] = { "stride", FRAGBED_NUMBER, 1, U32_MAX, .preset = 1 },
+	[ALLOC_GFP] = { "gfp", FRAGBED_WORD, .words = gfp_words,
+			.preset = GFP_WORD_KERNEL },
+	[ALLOC_FORCE] = FRAGBED_FORCE_KEY,
+	{ }
+};
+
+enum { FREE_SET, FREE_EVERY, FREE_RANDOM, FREE_SEED };
+
+static const char *const set_words[] = { "all", NULL };
+
+static const struct fragbed_key free_keys[] = {
+	[FREE_SET] = { "set", FRAGBED_TEXT, .words = set_words, .required = true },
+	[FREE_EVERY] = { "every", FRAGBED_NUMBER, 1, U32_MAX, .preset = 1 },
+	[FREE_RANDOM] = { "random", FRAGBED_NUMBER, 1, 1000, .without = "every" },
+	[FREE_SEED] = { "seed", FRAGBED_NUMBER, 0, U64_MAX, .with = "random" },
+	{ }
+};
 
 /* One hold/alloc: chunks 0, stride, 2 * stride, ... of the run are kept. */
 struct hold_plan {
+	const char *path;	/* of the command file */
 	struct fragbed_set *set;
 	gfp_t gfp;		/* of each chunk */
-	unsigned long total;	/* chunks to take, kept or not */
+	unsigned long total;	/* chunks to allocate, kept or not */
 	unsigned long stride;
 	bool force;		/* down to the watermarks */
 	int ticket;		/* see fragbed_should_stop() */
 };
 
 /*
- * A plain atomic request has no flag that says it could do without: such ones may be
- * refused where a plain one may not. The kernel warns if it fails.
+ * A plain atomic request has no flag that marks it as optional: the kernel may refuse
+ * requests with such a flag where it serves this one. It warns if this one fails.
  */
-static gfp_t raw_gfp(const struct fragbed_key *keys)
+static gfp_t raw_gfp(const struct fragbed_value *values)
 {
-	enum fragbed_type type = keys[ALLOC_TYPE].value;
+	enum fragbed_type type = values[ALLOC_TYPE].number;
 
-	if (keys[ALLOC_GFP].value == GFP_WORD_KERNEL)
+	if (values[ALLOC_GFP].number == GFP_WORD_KERNEL)
 		return fragbed_gfp(type);
 	return type == FRAGBED_RECLAIMABLE ? GFP_ATOMIC | __GFP_RECLAIMABLE : GFP_ATOMIC;
 }
 
-/* Shmem pages are single, and whoever takes one may sleep. */
-static int check_shmem_keys(const struct fragbed_key *keys)
+/* Shmem pages are single, and their allocation sleeps. */
+static int check_shmem(const struct fragbed_write *w)
 {
-	if (keys[ALLOC_TYPE].value != FRAGBED_MOVABLE)
+	if (w->values[ALLOC_TYPE].number != FRAGBED_MOVABLE)
 		return 0;
-	if (keys[ALLOC_ORDER].value) {
-		pr_warn("%s: order=%llu: must be 0 for type=movable, shmem pages are single\n",
-			ALLOC_KNOB, keys[ALLOC_ORDER].value);
-		return -EINVAL;
-	}
-	if (keys[ALLOC_GFP].value != GFP_WORD_KERNEL) {
-		pr_warn("%s: gfp=%s: must be kernel for type=movable, shmem sleeps\n",
-			ALLOC_KNOB, keys[ALLOC_GFP].text);
-		return -EINVAL;
-	}
+	if (w->values[ALLOC_ORDER].number)
+		return fragbed_refuse(w, ALLOC_ORDER, -EINVAL,
+				      "must be 0 for type=movable, shmem pages are single");
+	if (w->values[ALLOC_GFP].number != GFP_WORD_KERNEL)
+		return fragbed_refuse(w, ALLOC_GFP, -EINVAL,
+				      "must be kernel for type=movable, shmem sleeps");
 	return 0;
 }
 
-/* The run must fit the node; 64 bits cannot overflow once each factor does. */
-static int check_size(const struct fragbed_key *keys)
+/* The run must fit the node; 64 bits cannot overflow once each factor fits. */
+static int check_size(const struct fragbed_write *w, int nid)
 {
-	u64 most = fragbed_node_pages(keys[ALLOC_NODE].value) >>
-		   keys[ALLOC_ORDER].value;
-	u64 count = keys[ALLOC_COUNT].value;
-	u64 stride = keys[ALLOC_STRIDE].value;
+	u64 order = w->values[ALLOC_ORDER].number;
+	u64 count = w->values[ALLOC_COUNT].number;
+	u64 stride = w->values[ALLOC_STRIDE].number;
+	u64 most = fragbed_node_pages(nid) >> order;
 
 	if (count <= most && stride <= most && count * stride <= most)
 		return 0;
 	if (count > most)
-		pr_warn("%s: count=%llu: must be 1 to %llu, all chunks of order %llu on node %llu\n",
-			ALLOC_KNOB, count, most, keys[ALLOC_ORDER].value,
-			keys[ALLOC_NODE].value);
-	else
-		pr_warn("%s: stride=%llu: count times stride must be 1 to %llu\n",
-			ALLOC_KNOB, stride, most);
-	return -EINVAL;
+		return fragbed_refuse(w, ALLOC_COUNT, -EINVAL,
+				      "must be 1 to %llu, all chunks of order %llu on node %d",
+				      most, order, nid);
+	return fragbed_refuse(w, ALLOC_STRIDE, -EINVAL,
+			      "count times stride must be 1 to %llu", most);
 }
 
-static int check_alloc_keys(struct fragbed_key *keys)
+static int check_alloc(const struct fragbed_write *w, int *nid)
 {
-	int ret = fragbed_new_name_check(ALLOC_KNOB, &keys[ALLOC_SET]);
+	int ret = fragbed_new_name_check(w, ALLOC_SET);
 
 	if (!ret)
-		ret = fragbed_node_check(ALLOC_KNOB, &keys[ALLOC_NODE]);
+		ret = fragbed_node_check(w, ALLOC_NODE, nid);
 	if (!ret)
-		ret = check_shmem_keys(keys);
-	return ret ? ret : check_size(keys);
-}
-
-static int parse_alloc(char *line, struct fragbed_key *keys)
-{
-	int ret = fragbed_keys_parse(ALLOC_KNOB, line, keys, NR_ALLOC_KEYS);
-
-	return ret ? ret : check_alloc_keys(keys);
+		ret = check_shmem(w);
+	return ret ? ret : check_size(w, *nid);
 }
 
 static void refuse_size(const struct hold_plan *plan, unsigned long most)
@@ -119,11 +126,11 @@ static void refuse_size(const struct hold_plan *plan, unsigned long most)
 	const struct fragbed_set *set = plan->set;
 
 	pr_warn("%s: set=%s: node %d can spare %lu of the %lu chunks of order %u %s\n",
-		ALLOC_KNOB, set->name, set->nid, most, plan->total, set->order,
+		plan->path, set->name, set->nid, most, plan->total, set->order,
 		fragbed_limit_words(plan->force));
 }
 
-/* What cannot be had is refused before the machine feels it. */
+/* Refuse what the node cannot spare before anything is allocated. */
 static int check_room(const struct hold_plan *plan)
 {
 	const struct fragbed_set *set = plan->set;
@@ -136,7 +143,7 @@ static int check_room(const struct hold_plan *plan)
 	return -ENOMEM;
 }
 
-static int take_raw(struct hold_plan *plan)
+static int alloc_raw(struct hold_plan *plan)
 {
 	struct fragbed_set *set = plan->set;
 	struct page *page;
@@ -149,7 +156,7 @@ static int take_raw(struct hold_plan *plan)
 	return 0;
 }
 
-static int take_shmem(struct hold_plan *plan)
+static int alloc_shmem(struct hold_plan *plan)
 {
 	struct fragbed_set *set = plan->set;
 	struct page *page;
@@ -161,15 +168,15 @@ static int take_shmem(struct hold_plan *plan)
 	if (ret)
 		return ret;
 	set->end++;
-	return fragbed_shmem_node_check(ALLOC_KNOB, page, set->nid);
+	return fragbed_shmem_node_check(plan->path, page, set->nid);
 }
 
-static int take_run(struct hold_plan *plan)
+static int alloc_run(struct hold_plan *plan)
 {
 	unsigned long i;
 
 	for (i = 0; i < plan->total; i++) {
-		int ret = plan->set->file ? take_shmem(plan) : take_raw(plan);
+		int ret = plan->set->file ? alloc_shmem(plan) : alloc_raw(plan);
 
 		if (ret)
 			return ret;
@@ -180,7 +187,7 @@ static int take_run(struct hold_plan *plan)
 	return 0;
 }
 
-/* Freed only after the whole run was taken, or the holes would be reused. */
+/* Frees only after the whole run is allocated, or the run would reuse the holes. */
 static void punch_raw(struct hold_plan *plan)
 {
 	struct page *page, *next;
@@ -206,7 +213,7 @@ static void punch_shmem(struct hold_plan *plan)
 	}
 }
 
-/* The node has no more to spare, or has it, but not for this request. */
+/* Either the node has no more to spare, or its free memory does not fit the request. */
 static void refuse_rest(const struct hold_plan *plan)
 {
 	const struct fragbed_set *set = plan->set;
@@ -215,13 +222,13 @@ static void refuse_rest(const struct hold_plan *plan)
 	if (fragbed_spare_pages(set->nid, plan->gfp, plan->force) < 1UL << set->order)
 		refuse_size(plan, taken);
 	else
-		pr_warn("%s: set=%s: order=%u: the allocator gave %lu of the %lu chunks, what else is free is in smaller pieces or kept for another type: a smaller order or count may do\n",
-			ALLOC_KNOB, set->name, set->order, taken, plan->total);
+		pr_warn("%s: set=%s: order=%u: got %lu of %lu chunks, the remaining free memory is fragmented or reserved for other migratetypes; try a smaller order or count\n",
+			plan->path, set->name, set->order, taken, plan->total);
 }
 
-static int take_and_punch(struct hold_plan *plan)
+static int alloc_and_punch(struct hold_plan *plan)
 {
-	int ret = take_run(plan);
+	int ret = alloc_run(plan);
 
 	if (ret) {
 		if (ret == -ENOMEM)
@@ -235,22 +242,22 @@ static int take_and_punch(struct hold_plan *plan)
 	return 0;
 }
 
-static int hold_as_asked(struct hold_plan *plan, const struct fragbed_key *keys)
+/* All or nothing: on any error all chunks are freed. */
+static int hold(struct hold_plan *plan, const struct fragbed_value *values, int nid)
 {
 	int ret;
 
-	plan->set = fragbed_set_new(keys[ALLOC_SET].text, keys[ALLOC_TYPE].value,
-				    keys[ALLOC_ORDER].value,
-				    keys[ALLOC_NODE].value);
+	plan->set = fragbed_set_new(values[ALLOC_SET].text, values[ALLOC_TYPE].number,
+				    values[ALLOC_ORDER].number, nid);
 	if (IS_ERR(plan->set))
 		return PTR_ERR(plan->set);
-	plan->gfp = raw_gfp(keys);
-	plan->stride = keys[ALLOC_STRIDE].value;
-	plan->total = keys[ALLOC_COUNT].value * plan->stride;
-	plan->force = keys[ALLOC_FORCE].value;
+	plan->gfp = raw_gfp(values);
+	plan->stride = values[ALLOC_STRIDE].number;
+	plan->total = values[ALLOC_COUNT].number * plan->stride;
+	plan->force = values[ALLOC_FORCE].number;
 	ret = check_room(plan);
 	if (!ret)
-		ret = take_and_punch(plan);
+		ret = alloc_and_punch(plan);
 	if (ret)
 		fragbed_set_destroy(plan->set);
 	else
@@ -259,96 +266,55 @@ static int hold_as_asked(struct hold_plan *plan, const struct fragbed_key *keys)
 	return ret;
 }
 
-/**
- * fragbed_hold_alloc() - the verb hold/alloc
- * @line: set= type= order= count= [node=] [stride=] [gfp=] [force=]
- *
- * All or nothing: on any error what was taken is given back.
- *
+/*
  * Context: may sleep, interruptible.
- * Return: 0, -EINVAL malformed or out of range, -ENXIO no such node, -ENOMEM
- * the node cannot spare it, -EINTR on a signal, -EOPNOTSUPP shmem pages of that
- * node cannot be had by this writer.
+ * Return: 0, -EINVAL out of range, -ENXIO no such node, -ENOMEM the node cannot spare
+ * it, -EINTR on a signal or reset, -EOPNOTSUPP the writer's memory policy allows no
+ * shmem pages of that node.
  */
-int fragbed_hold_alloc(char *line)
+static int hold_alloc(const struct fragbed_write *w)
 {
-	struct fragbed_key keys[NR_ALLOC_KEYS] = {
-		[ALLOC_SET] = { "set", FRAGBED_TEXT, .required = true },
-		[ALLOC_TYPE] = { "type", FRAGBED_WORD, .required = true,
-				 .words = fragbed_type_words },
-		[ALLOC_ORDER] = { "order", FRAGBED_NUMBER, 0, MAX_PAGE_ORDER,
-				  .required = true },
-		[ALLOC_COUNT] = { "count", FRAGBED_NUMBER, 1, U32_MAX,
-				  .required = true },
-		[ALLOC_NODE] = { "node", FRAGBED_NUMBER, 0, INT_MAX },
-		[ALLOC_STRIDE] = { "stride", FRAGBED_NUMBER, 1, U32_MAX,
-				   .value = 1 },
-		[ALLOC_GFP] = { "gfp", FRAGBED_WORD, .words = gfp_words,
-				.value = GFP_WORD_KERNEL },
-		[ALLOC_FORCE] = { "force", FRAGBED_NUMBER, 0, 1 },
+	struct hold_plan plan = {
+		.path = w->knob->path,
+		.ticket = fragbed_stop_ticket(),
 	};
-	struct hold_plan plan = { .ticket = fragbed_stop_ticket() };
-	int ret = parse_alloc(line, keys);
+	int nid, ret = check_alloc(w, &nid);
 
-	if (ret)
-		return ret;
-	return hold_as_asked(&plan, keys);
+	return ret ? ret : hold(&plan, w->values, nid);
 }
 
-static int check_free_keys(struct fragbed_key *keys)
-{
-	int ret = fragbed_name_check(FREE_KNOB, &keys[FREE_SET]);
+struct fragbed_knob fragbed_knob_hold_alloc = {
+	.path = "hold/alloc",
+	.file = FRAGBED_COMMAND,
+	.keys = alloc_keys,
+	.run = hold_alloc,
+};
 
-	if (ret)
-		return ret;
-	if (keys[FREE_EVERY].given && keys[FREE_RANDOM].given) {
-		pr_warn("%s: random=%s: cannot be combined with every=%s\n",
-			FREE_KNOB, keys[FREE_RANDOM].text,
-			keys[FREE_EVERY].text);
-		return -EINVAL;
-	}
-	if (keys[FREE_RANDOM].given != keys[FREE_SEED].given) {
-		pr_warn("%s: seed: must be given with random=, and only then\n",
-			FREE_KNOB);
-		return -EINVAL;
-	}
-	return 0;
-}
-
-/**
- * fragbed_hold_free() - the verb hold/free
- * @line: set=NAME|all [every=N] or [random=PERMILLE seed=N]
- *
- * Context: may sleep.
- * Return: 0, -EINVAL malformed or out of range, -ENXIO no such set.
- */
-int fragbed_hold_free(char *line)
+/* Context: may sleep. Return: 0, -EINVAL no name, -ENXIO no such set. */
+static int hold_free(const struct fragbed_write *w)
 {
-	struct fragbed_key keys[NR_FREE_KEYS] = {
-		[FREE_SET] = { "set", FRAGBED_TEXT, .required = true },
-		[FREE_EVERY] = { "every", FRAGBED_NUMBER, 1, U32_MAX,
-				 .value = 1 },
-		[FREE_RANDOM] = { "random", FRAGBED_NUMBER, 1, 1000 },
-		[FREE_SEED] = { "seed", FRAGBED_NUMBER, 0, U64_MAX },
-	};
-	struct fragbed_pattern pattern = { };
+	const struct fragbed_value *values = w->values;
+	const char *name = values[FREE_SET].text;
 	struct rnd_state rnd;
-	const char *name;
-	int ret;
+	struct fragbed_pattern pattern = {
+		.rnd = &rnd,
+		.every = values[FREE_EVERY].number,
+		.permille = values[FREE_RANDOM].number,
+	};
+	int ret = fragbed_name_check(w, FREE_SET);
 
-	ret = fragbed_keys_parse(FREE_KNOB, line, keys, NR_FREE_KEYS);
-	if (!ret)
-		ret = check_free_keys(keys);
 	if (ret)
 		return ret;
-	prandom_seed_state(&rnd, keys[FREE_SEED].value);
-	pattern.rnd = &rnd;
-	pattern.every = keys[FREE_EVERY].value;
-	pattern.permille = keys[FREE_RANDOM].value;
-	name = strcmp(keys[FREE_SET].text, "all") ? keys[FREE_SET].text : NULL;
-	ret = fragbed_sets_free(name, &pattern);
+	prandom_seed_state(&rnd, values[FREE_SEED].number);
+	ret = fragbed_sets_free(strcmp(name, "all") ? name : NULL, &pattern);
 	if (ret)
-		pr_warn("%s: set=%s: no such set, see hold/sets\n", FREE_KNOB,
-			name);
+		fragbed_refuse(w, FREE_SET, ret, "no such set, see hold/sets");
 	return ret;
 }
+
+struct fragbed_knob fragbed_knob_hold_free = {
+	.path = "hold/free",
+	.file = FRAGBED_COMMAND,
+	.keys = free_keys,
+	.run = hold_free,
+};

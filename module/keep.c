@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fragment/keep: hold a node at a degree of fragmentation while something else
- * runs and is measured.
+ * fragment/keep: hold a node at a degree of fragmentation while another program is
+ * measured.
  *
- * One thread, bound to chosen CPUs and by default at the lowest priority, looks
- * at the index once a tick and then works off what its rate allows: below the
- * target it plants, else it gives back the page kept longest, so that what is
- * fragmented also moves about. It never reclaims, compacts or drains the lists
- * of other CPUs: that would be felt by whoever is measured.
+ * One thread, bound to chosen CPUs and by default at the lowest priority, reads the
+ * index once a tick and then does as much as its rate allows: below the target it
+ * plants, at or above it frees the page kept longest, so that the fragmentation also
+ * moves through memory. It never reclaims, compacts or drains the per-cpu lists of
+ * other CPUs, because that would disturb the measurement.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -29,7 +29,6 @@
 
 #include "fragbed.h"
 
-#define KEEP_KNOB "fragment/keep"
 #define RATE_MAX 100000000ULL	/* pages per second */
 
 enum {
@@ -42,14 +41,26 @@ enum {
 	KEEP_NODE,
 	KEEP_NICE,
 	KEEP_FORCE,
-	NR_KEEP_KEYS,
 };
 
-/* What was asked. */
+static const struct fragbed_key keep_keys[] = {
+	[KEEP_ORDER] = { "order", FRAGBED_NUMBER, 1, MAX_PAGE_ORDER, .required = true },
+	[KEEP_INDEX] = { "index", FRAGBED_NUMBER, 1, 1000, .required = true },
+	[KEEP_UNMOVABLE] = FRAGBED_UNMOVABLE_KEY,
+	[KEEP_RATE] = { "rate", FRAGBED_NUMBER, 1, RATE_MAX, .required = true },
+	[KEEP_CPUS] = { "cpus", FRAGBED_TEXT, .required = true },
+	[KEEP_SEED] = FRAGBED_SEED_KEY,
+	[KEEP_NODE] = FRAGBED_NODE_KEY,
+	[KEEP_NICE] = { "nice", FRAGBED_NUMBER, 0, MAX_NICE, .preset = MAX_NICE },
+	[KEEP_FORCE] = FRAGBED_FORCE_KEY,
+	{ }
+};
+
+/* The request. */
 struct keep_plan {
 	unsigned int order;
 	unsigned int target;		/* permille */
-	unsigned int share;		/* percent of unmovable pages kept */
+	unsigned int share;		/* percent of the kept pages that are unmovable */
 	u64 rate;			/* pages per second */
 	u64 seed;
 	int nid;
@@ -58,16 +69,16 @@ struct keep_plan {
 	struct cpumask cpus;
 };
 
-/* What came of it; written by the thread, may be read any time. */
+/* The result; written by the thread, may be read any time. */
 struct keep_stats {
-	u64 planted;			/* chunks broken */
-	u64 unplanted;			/* chunks given back */
-	u64 failed;			/* the node could spare no chunk */
-	u64 looks;			/* at the index, since it was reached */
+	u64 planted;			/* chunks split */
+	u64 unplanted;			/* chunks freed */
+	u64 failed;			/* attempts when the node could spare no chunk */
+	u64 looks;			/* at the index since it reached the target */
 	u64 sum;			/* permille, of all looks */
 	unsigned int now;		/* permille */
 	unsigned int least;		/* permille, of all looks */
-	u64 reached_ns;			/* how long it took, 0: not yet */
+	u64 reached_ns;			/* time until the target was reached, 0: not yet */
 	u64 cpu_ns;			/* run time of the thread */
 };
 
@@ -76,13 +87,13 @@ struct keeper {
 	struct fragbed_planter planter;
 	struct keep_stats stats;
 	u64 started_ns;
-	u64 done;			/* pages the rate has paid for */
+	u64 done;			/* pages of the rate that are used up */
 };
 
 static DEFINE_MUTEX(keep_lock);
-static struct keep_plan plan;		/* keep_lock to write, none runs then */
+static struct keep_plan plan;		/* keep_lock to write, no thread runs then */
 static struct keeper *keeper;		/* keep_lock */
-static struct keep_stats last;		/* keep_lock, of the one that ended */
+static struct keep_stats last;		/* keep_lock, of the last keeper */
 static struct fragbed_planted last_planted;	/* keep_lock */
 static u64 ran_ns;			/* keep_lock */
 static bool yielded;			/* READ_ONCE/WRITE_ONCE */
@@ -120,7 +131,7 @@ static void unplant_all(struct keeper *k)
 	count_held(k);
 }
 
-/* Returns false if there is nothing to do for now. */
+/* Return: false if there is nothing to do for now. */
 static bool keep_once(struct keeper *k)
 {
 	bool done;
@@ -137,8 +148,8 @@ static bool keep_once(struct keeper *k)
 }
 
 /*
- * A burst is felt, too: a tick at work is followed by one asleep, and what was not
- * worked off in a tenth of a second is forgotten.
+ * Bursts disturb a measurement, too: the thread works for one tick and sleeps for the
+ * next one, and drops work that is overdue by more than a tenth of a second.
  */
 static void work_off(struct keeper *k)
 {
@@ -164,7 +175,7 @@ static int keep_thread_fn(void *data)
 {
 	struct keeper *k = data;
 
-	/* Here, as its first start gives a thread the CPUs of its node. */
+	/* Not at creation, since the first start of a thread gives it the CPUs of its node. */
 	set_cpus_allowed_ptr(current, &plan.cpus);
 	while (!kthread_should_stop()) {
 		look(k);
@@ -197,7 +208,7 @@ static void stop_locked(void)
 }
 
 /**
- * fragbed_keep_stop() - end the keeping and give its pages back
+ * fragbed_keep_stop() - stop the keeper and free its pages
  *
  * Context: may sleep, takes keep_lock.
  */
@@ -208,7 +219,7 @@ void fragbed_keep_stop(void)
 	mutex_unlock(&keep_lock);
 }
 
-/* At low priority it does not run for seconds where many want the CPU. */
+/* At low priority the thread may not run for seconds on a busy CPU. */
 static void hurry_thread(void)
 {
 	if (!mutex_trylock(&keep_lock))
@@ -219,12 +230,12 @@ static void hurry_thread(void)
 }
 
 /**
- * fragbed_keep_yield() - memory is short: give everything back
+ * fragbed_keep_yield() - on OOM make the thread free everything
  *
  * Does not wait: the thread sees it within a tick, and stays idle until stopped.
  *
- * Context: process. Only tries keep_lock, whose holder may be the one who reclaims.
- * Return: pages that are not back yet.
+ * Context: process. Only tries keep_lock, whose holder may be the reclaiming task.
+ * Return: pages that are not freed yet.
  */
 unsigned long fragbed_keep_yield(void)
 {
@@ -233,7 +244,7 @@ unsigned long fragbed_keep_yield(void)
 	return atomic_long_read(&keep_held);
 }
 
-/* Ends with the thread asleep until woken; kthread_stop() works from here. */
+/* The new thread sleeps until it is woken; from here on kthread_stop() stops it. */
 static int create_thread(struct keeper *k)
 {
 	struct task_struct *task;
@@ -250,7 +261,7 @@ static int create_thread(struct keeper *k)
 static void prepare_planter(struct fragbed_planter *planter,
 			    struct fragbed_set *set)
 {
-	planter->knob = KEEP_KNOB;
+	planter->path = fragbed_knob_fragment_keep.path;
 	planter->nid = plan.nid;
 	planter->order = plan.order;
 	planter->share = plan.share;
@@ -277,14 +288,14 @@ static int create_keeper(void)
 	return create_thread(k);
 }
 
-static int start_keeping(const struct keep_plan *asked)
+static int start_keeping(const char *path, const struct keep_plan *asked)
 {
 	int ret;
 
 	mutex_lock(&keep_lock);
 	if (keeper) {
 		mutex_unlock(&keep_lock);
-		pr_warn("%s: already running, write stop first\n", KEEP_KNOB);
+		pr_warn("%s: already running, write stop first\n", path);
 		return -EBUSY;
 	}
 	plan = *asked;
@@ -298,93 +309,79 @@ static int start_keeping(const struct keep_plan *asked)
 	return ret;
 }
 
-/* A movable page is taken where the thread runs. */
-static int check_movable(const struct fragbed_key *keys,
-			 const struct keep_plan *asked)
+/* Movable pages come from the node on which the thread runs. */
+static int check_movable(const struct fragbed_write *w, const struct keep_plan *asked)
 {
 	int cpu;
 
 	if (asked->share == 100)
 		return 0;
 	for_each_cpu(cpu, &asked->cpus) {
-		if (cpu_to_mem(cpu) == asked->nid)
-			continue;
-		pr_warn("%s: cpus=%s: CPU %d is not of node %d: movable pages are only kept on the node of the CPUs; write unmovable=100 or other CPUs\n",
-			KEEP_KNOB, keys[KEEP_CPUS].text, cpu, asked->nid);
-		return -EINVAL;
+		if (cpu_to_mem(cpu) != asked->nid)
+			return fragbed_refuse(w, KEEP_CPUS, -EINVAL,
+					      "CPU %d is not of node %d: movable pages are only kept on the node of the CPUs; write unmovable=100 or other CPUs",
+					      cpu, asked->nid);
 	}
 	return 0;
 }
 
-static int parse_start(char *line, struct keep_plan *asked)
+static int read_values(const struct fragbed_write *w, struct keep_plan *asked)
 {
-	struct fragbed_key keys[NR_KEEP_KEYS] = {
-		[KEEP_ORDER] = { "order", FRAGBED_NUMBER, 1, MAX_PAGE_ORDER,
-				 .required = true },
-		[KEEP_INDEX] = { "index", FRAGBED_NUMBER, 1, 1000,
-				 .required = true },
-		[KEEP_UNMOVABLE] = { "unmovable", FRAGBED_NUMBER, 0, 100,
-				     .required = true },
-		[KEEP_RATE] = { "rate", FRAGBED_NUMBER, 1, RATE_MAX,
-				.required = true },
-		[KEEP_CPUS] = { "cpus", FRAGBED_TEXT, .required = true },
-		[KEEP_SEED] = { "seed", FRAGBED_NUMBER, 0, U64_MAX,
-				.required = true },
-		[KEEP_NODE] = { "node", FRAGBED_NUMBER, 0, INT_MAX },
-		[KEEP_NICE] = { "nice", FRAGBED_NUMBER, 0, MAX_NICE,
-				.value = MAX_NICE },
-		[KEEP_FORCE] = { "force", FRAGBED_NUMBER, 0, 1 },
-	};
-	int ret = fragbed_keys_parse(KEEP_KNOB, line, keys, NR_KEEP_KEYS);
+	const struct fragbed_value *values = w->values;
+	int ret = fragbed_cpus_check(w, KEEP_CPUS, &asked->cpus);
 
 	if (!ret)
-		ret = fragbed_cpus_check(KEEP_KNOB, &keys[KEEP_CPUS],
-					 &asked->cpus);
-	if (!ret)
-		ret = fragbed_node_check(KEEP_KNOB, &keys[KEEP_NODE]);
+		ret = fragbed_node_check(w, KEEP_NODE, &asked->nid);
 	if (ret)
 		return ret;
-	asked->order = keys[KEEP_ORDER].value;
-	asked->target = keys[KEEP_INDEX].value;
-	asked->share = keys[KEEP_UNMOVABLE].value;
-	asked->rate = keys[KEEP_RATE].value;
-	asked->seed = keys[KEEP_SEED].value;
-	asked->nice = keys[KEEP_NICE].value;
-	asked->force = keys[KEEP_FORCE].value;
-	asked->nid = keys[KEEP_NODE].given ? keys[KEEP_NODE].value :
-		     cpu_to_mem(cpumask_first(&asked->cpus));
-	return check_movable(keys, asked);
+	if (!values[KEEP_NODE].given)
+		asked->nid = cpu_to_mem(cpumask_first(&asked->cpus));
+	asked->order = values[KEEP_ORDER].number;
+	asked->target = values[KEEP_INDEX].number;
+	asked->share = values[KEEP_UNMOVABLE].number;
+	asked->rate = values[KEEP_RATE].number;
+	asked->seed = values[KEEP_SEED].number;
+	asked->nice = values[KEEP_NICE].number;
+	asked->force = values[KEEP_FORCE].number;
+	return check_movable(w, asked);
 }
 
-static int parse_and_start(char *line)
+static int check_and_start(const struct fragbed_write *w)
 {
 	struct keep_plan *asked = kzalloc(sizeof(*asked), GFP_KERNEL);
 	int ret;
 
 	if (!asked)
 		return -ENOMEM;
-	ret = parse_start(line, asked);
+	ret = read_values(w, asked);
 	if (!ret)
-		ret = start_keeping(asked);
+		ret = start_keeping(w->knob->path, asked);
 	kfree(asked);
 	return ret;
 }
 
-/**
- * fragbed_keep() - the verb fragment/keep
- * @line: start order= index= unmovable= rate= cpus= seed= [node=] [nice=]
- * [force=], or stop
- *
+/*
  * Stopping when nothing runs is fine.
  *
  * Context: may sleep, takes keep_lock.
  * Return: 0, -EINVAL malformed or out of range, -ENXIO CPU not online or no such
- * node, -EBUSY already running, -ENOMEM, -EAGAIN no thread can be made.
+ * node, -EBUSY already running, -ENOMEM, -EAGAIN the kernel cannot create a thread.
  */
-int fragbed_keep(char *line)
+static int keep_run(const struct fragbed_write *w)
 {
-	return fragbed_start_or_stop(KEEP_KNOB, line, parse_and_start, fragbed_keep_stop);
+	if (w->lead == FRAGBED_START)
+		return check_and_start(w);
+	fragbed_keep_stop();
+	return 0;
 }
+
+struct fragbed_knob fragbed_knob_fragment_keep = {
+	.path = "fragment/keep",
+	.file = FRAGBED_COMMAND,
+	.leads = fragbed_start_or_stop,
+	.keys = keep_keys,
+	.run = keep_run,
+};
 
 static void show_plan(struct seq_file *m)
 {
@@ -418,17 +415,13 @@ static void show_work(struct seq_file *m, const struct keep_stats *s,
 		   ns ? div64_u64(s->cpu_ns * 1000, ns) : 0, ns);
 }
 
-/**
- * fragbed_keep_status_show() - the keeping that runs, or the last one
- * @m: where to
- * @unused: none
- *
- * cost_permille is the share of one CPU that the thread took.
+/*
+ * The keeper that runs, or the last one. cost_permille is the share of one CPU that
+ * the thread used.
  *
  * Context: may sleep, takes keep_lock.
- * Return: 0.
  */
-int fragbed_keep_status_show(struct seq_file *m, void *unused)
+static int keep_status_show(struct seq_file *m, void *unused)
 {
 	const struct fragbed_planted *planted;
 	const struct keep_stats *stats;
@@ -447,3 +440,9 @@ int fragbed_keep_status_show(struct seq_file *m, void *unused)
 	mutex_unlock(&keep_lock);
 	return 0;
 }
+
+struct fragbed_knob fragbed_knob_fragment_keep_status = {
+	.path = "fragment/keep_status",
+	.file = FRAGBED_READ_ONLY,
+	.show = keep_status_show,
+};

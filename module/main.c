@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * fragbed: a test bed for the page allocator's work against fragmentation.
- * This file makes the debugfs directory and runs one verb per write.
+ * This file makes the debugfs directory and runs one command per write.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -17,25 +17,6 @@
 #include <linux/utsname.h>
 
 #include "fragbed.h"
-
-/*
- * A 0200 file: one verb, run by the writing task, one writer at a time. 0600 if
- * a read answers what was written.
- */
-struct fragbed_verb {
-	const char *dir;	/* NULL: the top directory */
-	const char *name;
-	int (*run)(char *line);
-	int (*show)(struct seq_file *m, void *unused);	/* or NULL */
-	unsigned long busy;	/* bit 0 */
-};
-
-/* A 0444 file. */
-struct fragbed_fact {
-	const char *dir;
-	const char *name;
-	int (*show)(struct seq_file *m, void *unused);
-};
 
 static struct dentry *top;
 
@@ -79,53 +60,32 @@ static int caps_show(struct seq_file *m, void *unused)
 	return 0;
 }
 
-static struct fragbed_verb verbs[] = {
-	{ "hold", "alloc", fragbed_hold_alloc },
-	{ "hold", "free", fragbed_hold_free },
-	{ "fragment", "run", fragbed_fragment_run },
-	{ "fragment", "free", fragbed_fragment_free },
-	{ "fragment", "churn", fragbed_churn },
-	{ "fragment", "keep", fragbed_keep },
-	{ "compact", "run", fragbed_compact_run },
-	{ NULL, "mof", fragbed_mof_run, fragbed_mof_show },
-	{ "spb", "defrag", fragbed_spb_defrag, fragbed_spb_defrag_show },
-	{ "spb", "evacuate", fragbed_spb_evacuate, fragbed_spb_evacuate_show },
-	{ "spb", "taint", fragbed_spb_taint },
-	{ NULL, "reset", fragbed_reset },
+struct fragbed_knob fragbed_knob_version = {
+	.path = "version",
+	.file = FRAGBED_READ_ONLY,
+	.show = version_show,
 };
 
-static const struct fragbed_fact facts[] = {
-	{ NULL, "version", version_show },
-	{ NULL, "caps", caps_show },
-	{ "hold", "sets", fragbed_sets_show },
-	{ "fragment", "index", fragbed_index_show },
-	{ "fragment", "result", fragbed_fragment_result_show },
-	{ "fragment", "churn_status", fragbed_churn_status_show },
-	{ "fragment", "keep_status", fragbed_keep_status_show },
-	{ "compact", "last", fragbed_compact_last_show },
-#ifdef FRAGBED_SPB
-	{ "spb", "table", fragbed_spb_table_show },
-	{ "spb", "stats", fragbed_spb_stats_show },
-	{ "spb", "check", fragbed_spb_check_show },
-#endif
+struct fragbed_knob fragbed_knob_caps = {
+	.path = "caps",
+	.file = FRAGBED_READ_ONLY,
+	.show = caps_show,
 };
 
-static int refuse_line(const struct fragbed_verb *verb, const char *why,
-		       int error)
+static int refuse_line(const struct fragbed_knob *knob, const char *why, int error)
 {
-	pr_warn("%s%s%s: %s\n", verb->dir ? verb->dir : "",
-		verb->dir ? "/" : "", verb->name, why);
+	pr_warn("%s: %s\n", knob->path, why);
 	return error;
 }
 
 /* Fetch one line of printable text; a newline at its end is not part of it. */
-static int fetch_line(const struct fragbed_verb *verb, char *line,
+static int fetch_line(const struct fragbed_knob *knob, char *line,
 		      const char __user *ubuf, size_t count)
 {
 	size_t i;
 
 	if (count > FRAGBED_LINE_MAX)
-		return refuse_line(verb, "the line is longer than 256 bytes",
+		return refuse_line(knob, "the line is longer than 256 bytes",
 				   -E2BIG);
 	if (copy_from_user(line, ubuf, count))
 		return -EFAULT;
@@ -133,112 +93,134 @@ static int fetch_line(const struct fragbed_verb *verb, char *line,
 		count--;
 	line[count] = '\0';
 	if (!count)
-		return refuse_line(verb, "the line is empty", -EINVAL);
+		return refuse_line(knob, "the line is empty", -EINVAL);
 	for (i = 0; i < count; i++) {
 		if (line[i] != '\t' && (!isascii(line[i]) || !isprint(line[i])))
-			return refuse_line(verb,
+			return refuse_line(knob,
 					   "must be one line of printable ASCII",
 					   -EINVAL);
 	}
 	return 0;
 }
 
-static int run_alone(struct fragbed_verb *verb, char *line)
+static int parse_and_run(const struct fragbed_knob *knob, char *line)
+{
+	struct fragbed_write w = { .knob = knob };
+	int ret = fragbed_line_parse(&w, line);
+
+	return ret ? ret : knob->run(&w);
+}
+
+static int run_alone(struct fragbed_knob *knob, char *line)
 {
 	int ret;
 
-	if (test_and_set_bit_lock(0, &verb->busy))
-		return refuse_line(verb, "already running", -EBUSY);
+	if (test_and_set_bit_lock(0, &knob->busy))
+		return refuse_line(knob, "already running", -EBUSY);
 	fragbed_run_begins();
-	ret = verb->run(line);
-	clear_bit_unlock(0, &verb->busy);
+	ret = parse_and_run(knob, line);
+	clear_bit_unlock(0, &knob->busy);
 	fragbed_run_ends();
 	return ret;
 }
 
-static ssize_t verb_write(struct file *file, const char __user *ubuf,
+static int run_line(struct fragbed_knob *knob, char *line)
+{
+	if (knob->lacks) {
+		pr_warn("%s: this kernel was built without %s\n", knob->path,
+			knob->lacks);
+		return -EOPNOTSUPP;
+	}
+	return knob->file == FRAGBED_TUNABLE ? parse_and_run(knob, line) :
+					       run_alone(knob, line);
+}
+
+static ssize_t knob_write(struct file *file, const char __user *ubuf,
 			  size_t count, loff_t *ppos)
 {
-	struct fragbed_verb *verb = file_inode(file)->i_private;
+	struct fragbed_knob *knob = file_inode(file)->i_private;
 	char line[FRAGBED_LINE_MAX + 1];
-	int ret = fetch_line(verb, line, ubuf, count);
+	int ret = fetch_line(knob, line, ubuf, count);
 
 	if (!ret)
-		ret = run_alone(verb, line);
+		ret = run_line(knob, line);
 	return ret ? ret : count;
 }
 
-static const struct file_operations verb_fops = {
+static int knob_open(struct inode *inode, struct file *file)
+{
+	const struct fragbed_knob *knob = inode->i_private;
+
+	return single_open(file, knob->show, NULL);
+}
+
+static const struct file_operations command_fops = {
 	.owner = THIS_MODULE,
 	.open = simple_open,
-	.write = verb_write,
+	.write = knob_write,
 	.llseek = noop_llseek,
 };
 
-static int answering_verb_open(struct inode *inode, struct file *file)
-{
-	const struct fragbed_verb *verb = inode->i_private;
-
-	return single_open(file, verb->show, NULL);
-}
-
-static const struct file_operations answering_verb_fops = {
+static const struct file_operations read_only_fops = {
 	.owner = THIS_MODULE,
-	.open = answering_verb_open,
-	.write = verb_write,
+	.open = knob_open,
 	.read = seq_read,
 	.llseek = seq_lseek,
 	.release = single_release,
 };
 
-static int fact_open(struct inode *inode, struct file *file)
-{
-	const struct fragbed_fact *fact = inode->i_private;
-
-	return single_open(file, fact->show, NULL);
-}
-
-static const struct file_operations fact_fops = {
+static const struct file_operations read_write_fops = {
 	.owner = THIS_MODULE,
-	.open = fact_open,
+	.open = knob_open,
+	.write = knob_write,
 	.read = seq_read,
 	.llseek = seq_lseek,
 	.release = single_release,
 };
 
-/* The subdirectory @name of the top one, made when first asked for. */
-static struct dentry *subdir(const char *name)
+static const struct file_operations *fops_of(const struct fragbed_knob *knob)
 {
+	if (knob->fops)
+		return knob->fops;
+	if (!knob->show)
+		return &command_fops;
+	return knob->file == FRAGBED_READ_ONLY ? &read_only_fops : &read_write_fops;
+}
+
+/* The directory of a path, which is left in *@name without it; made when first needed. */
+static struct dentry *subdir(const char **name)
+{
+	const char *slash = strchr(*name, '/');
 	struct dentry *dir;
+	char buf[16];
 
-	if (!name)
+	if (!slash)
 		return top;
-	dir = debugfs_lookup(name, top);
+	strscpy(buf, *name, min(sizeof(buf), (size_t)(slash - *name) + 1));
+	*name = slash + 1;
+	dir = debugfs_lookup(buf, top);
 	if (dir) {
 		/* The tree holds its own reference until the module goes. */
 		dput(dir);
 		return dir;
 	}
-	return debugfs_create_dir(name, top);
+	return debugfs_create_dir(buf, top);
 }
 
-/* Errors are ignored on purpose: without debugfs the module just sits there. */
+static void create_file(struct fragbed_knob *knob, void *unused)
+{
+	const char *name = knob->path;
+	struct dentry *dir = subdir(&name);
+
+	debugfs_create_file(name, fragbed_knob_mode(knob), dir, knob, fops_of(knob));
+}
+
+/* Errors are ignored on purpose: without debugfs the module does nothing. */
 static void create_files(void)
 {
-	size_t i;
-
 	top = debugfs_create_dir("fragbed", NULL);
-	if (IS_ERR(top))
-		return;
-	for (i = 0; i < ARRAY_SIZE(verbs); i++)
-		debugfs_create_file(verbs[i].name, verbs[i].show ? 0600 : 0200,
-				    subdir(verbs[i].dir), &verbs[i],
-				    verbs[i].show ? &answering_verb_fops : &verb_fops);
-	for (i = 0; i < ARRAY_SIZE(facts); i++)
-		debugfs_create_file(facts[i].name, 0444, subdir(facts[i].dir),
-				    (void *)&facts[i], &fact_fops);
-	fragbed_map_init(top);
-	fragbed_lease_create(top);
+	if (!IS_ERR(top))
+		fragbed_each_knob(create_file, NULL);
 }
 
 static int __init fragbed_init(void)
@@ -248,16 +230,21 @@ static int __init fragbed_init(void)
 	if (ret)
 		return ret;
 	ret = fragbed_sets_init();
-	if (ret) {
-		fragbed_compact_detach();
-		return ret;
-	}
-	fragbed_sleep_watch();
+	if (ret)
+		goto detach;
+	ret = fragbed_runs_init();
+	if (ret)
+		goto free_sets;
 	create_files();
 	return 0;
+free_sets:
+	fragbed_sets_exit();
+detach:
+	fragbed_compact_detach();
+	return ret;
 }
 
-/* Open files pin the module, so no knob runs here; only threads may. */
+/* Open files pin the module, so no command runs here; only threads may. */
 static void __exit fragbed_exit(void)
 {
 	debugfs_remove_recursive(top);

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * map: one row per chunk of physical memory, from per-page facts.
+ * map: one row per chunk of physical memory, counted page by page.
  *
- * Pages are looked at without locks, as the kernel's own pfn walkers do: a
- * page may change while it is read, so every value is bounded before use and a
- * row can be off by what was in motion.
+ * Pages are read without locks, as the kernel's own pfn walkers do: a page may change
+ * while it is read, so every value is checked before use and a row can be slightly wrong.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/bits.h>
-#include <linux/debugfs.h>
 #include <linux/fs.h>
 #include <linux/hugetlb.h>
 #include <linux/kernel.h>
@@ -20,30 +18,29 @@
 #include <linux/seq_file.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
-#include <linux/uaccess.h>
 
 #include "fragbed.h"
 
-/* A chunk holds whole buddies, or free pages could not be told from others. */
+/* A chunk holds whole buddies, since only the first page of a buddy is marked as free. */
 #define CHUNK_MIN_PAGES BIT(MAX_PAGE_ORDER)
 #define CHUNK_MIN_KB (CHUNK_MIN_PAGES << (PAGE_SHIFT - 10))
 #define CHUNK_MAX_KB (SZ_1G / SZ_1K * 64UL)
 
 static unsigned long chunk_kb = CHUNK_MIN_KB;	/* READ_ONCE/WRITE_ONCE */
 
-/* Pages of one chunk by what they are, and its pageblocks by label. */
+/* Pages of one chunk by kind, and its pageblocks by migratetype. */
 struct map_row {
 	unsigned long start;
 	unsigned long end;
 	int nid;
-	int spb;		/* enum spb_category of where it begins, or -1 */
+	int spb;		/* enum spb_category of its first page, or -1 */
 	unsigned long free;
 	unsigned long movable;
 	unsigned long unmovable;
 	unsigned long reclaimable;
 	unsigned long reserved;
 	unsigned long free_blocks;
-	unsigned long labels[FRAGBED_NR_TYPES + 1];	/* last: any other */
+	unsigned long blocks[FRAGBED_NR_TYPES + 1];	/* last: any other migratetype */
 };
 
 /* One reader of the map. */
@@ -54,7 +51,7 @@ struct map_walk {
 	struct map_row row;
 };
 
-static int label_slot(const struct page *page)
+static int type_slot(const struct page *page)
 {
 	switch (fragbed_pageblock_type(page)) {
 	case MIGRATE_UNMOVABLE:
@@ -68,7 +65,7 @@ static int label_slot(const struct page *page)
 	}
 }
 
-/* A free chunk that starts here; returns its pages. */
+/* A buddy starts here. Return: its pages. */
 static unsigned long count_buddy(struct map_row *row, struct page *page,
 				 unsigned long room)
 {
@@ -83,8 +80,8 @@ static unsigned long count_buddy(struct map_row *row, struct page *page,
 }
 
 /*
- * Of a user or the page cache. Pages on their way to the LRU and those of hugetlb
- * are on none; in slabs the field that tells anonymous memory means something else.
+ * Is the page user memory or page cache? Hugetlb pages and pages about to be added to the
+ * LRU are on no list; in slabs the field that marks anonymous memory means something else.
  */
 static bool is_movable(struct page *page)
 {
@@ -92,13 +89,13 @@ static bool is_movable(struct page *page)
 	       (!PageSlab(page) && PageAnon(page));
 }
 
-/* Count what starts at @pfn; returns the pages it covers. */
+/* Count the buddy or page at @pfn. Return: the pages it covers. */
 static unsigned long count_pfn(struct map_row *row, unsigned long pfn,
-			       int *label)
+			       int *type)
 {
 	struct page *page = pfn_to_online_page(pfn);
 
-	/* A zone may begin inside a pageblock; what is before has no label. */
+	/* A zone may begin inside a pageblock; pages before it have no migratetype. */
 	if (!page || !zone_spans_pfn(page_zone(page), pfn)) {
 		row->reserved++;
 		return 1;
@@ -107,9 +104,9 @@ static unsigned long count_pfn(struct map_row *row, unsigned long pfn,
 		row->nid = page_to_nid(page);
 		row->spb = max(spb_category_of(page), -1);
 	}
-	if (*label < 0 || IS_ALIGNED(pfn, pageblock_nr_pages)) {
-		*label = label_slot(page);
-		row->labels[*label]++;
+	if (*type < 0 || IS_ALIGNED(pfn, pageblock_nr_pages)) {
+		*type = type_slot(page);
+		row->blocks[*type]++;
 	}
 	if (PageBuddy(page))
 		return count_buddy(row, page, row->end - pfn);
@@ -117,26 +114,26 @@ static unsigned long count_pfn(struct map_row *row, unsigned long pfn,
 		row->reserved++;
 	else if (is_movable(page))
 		row->movable++;
-	else if (*label == FRAGBED_RECLAIMABLE)
+	else if (*type == FRAGBED_RECLAIMABLE)
 		row->reclaimable++;
 	else
 		row->unmovable++;
 	return 1;
 }
 
-/* Returns false if the whole chunk is a hole. */
+/* Return: false if the whole chunk is a hole. */
 static bool fill_row(struct map_row *row, unsigned long start,
 		     unsigned long end)
 {
 	unsigned long pfn = start;
-	int label = -1;
+	int type = -1;
 
 	memset(row, 0, sizeof(*row));
 	row->start = start;
 	row->end = end;
 	row->nid = NUMA_NO_NODE;
 	while (pfn < end) {
-		pfn += count_pfn(row, pfn, &label);
+		pfn += count_pfn(row, pfn, &type);
 		if (IS_ALIGNED(pfn, pageblock_nr_pages))
 			cond_resched();
 	}
@@ -199,10 +196,10 @@ static int map_show(struct seq_file *m, void *v)
 		   row->nid, row->start, row->end - row->start, row->free,
 		   row->movable, row->unmovable, row->reclaimable,
 		   row->reserved, row->free_blocks,
-		   row->labels[FRAGBED_UNMOVABLE],
-		   row->labels[FRAGBED_MOVABLE],
-		   row->labels[FRAGBED_RECLAIMABLE],
-		   row->labels[FRAGBED_NR_TYPES], row->spb);
+		   row->blocks[FRAGBED_UNMOVABLE],
+		   row->blocks[FRAGBED_MOVABLE],
+		   row->blocks[FRAGBED_RECLAIMABLE],
+		   row->blocks[FRAGBED_NR_TYPES], row->spb);
 	return 0;
 }
 
@@ -240,54 +237,40 @@ static const struct file_operations map_fops = {
 	.release = seq_release_private,
 };
 
-static ssize_t chunk_read(struct file *file, char __user *ubuf, size_t count,
-			  loff_t *ppos)
-{
-	char buf[24];
-	int len = scnprintf(buf, sizeof(buf), "%lu\n", READ_ONCE(chunk_kb));
-
-	return simple_read_from_buffer(ubuf, count, ppos, buf, len);
-}
-
-static ssize_t chunk_write(struct file *file, const char __user *ubuf,
-			   size_t count, loff_t *ppos)
-{
-	char buf[24];
-	u64 kb;
-
-	if (count >= sizeof(buf))
-		return -E2BIG;
-	if (copy_from_user(buf, ubuf, count))
-		return -EFAULT;
-	buf[count] = '\0';
-	if (count && buf[count - 1] == '\n')
-		buf[count - 1] = '\0';
-	if (strlen(buf) + 1 < count || fragbed_number_parse(buf, &kb) ||
-	    kb < CHUNK_MIN_KB || kb > CHUNK_MAX_KB || !is_power_of_2(kb)) {
-		pr_warn("map_chunk: %*pE: must be a power of two from %lu to %lu (KiB)\n",
-			(int)strlen(buf), buf, CHUNK_MIN_KB, CHUNK_MAX_KB);
-		return -EINVAL;
-	}
-	WRITE_ONCE(chunk_kb, kb);
-	return count;
-}
-
-static const struct file_operations chunk_fops = {
-	.owner = THIS_MODULE,
-	.open = simple_open,
-	.read = chunk_read,
-	.write = chunk_write,
-	.llseek = default_llseek,
+struct fragbed_knob fragbed_knob_map = {
+	.path = "map",
+	.file = FRAGBED_READ_ONLY,
+	.fops = &map_fops,
 };
 
-/**
- * fragbed_map_init() - add map and map_chunk
- * @dir: the module's debugfs directory
- *
- * Context: may sleep.
- */
-void fragbed_map_init(struct dentry *dir)
+static const struct fragbed_key chunk_keys[] = {
+	{ "KIB", FRAGBED_NUMBER, CHUNK_MIN_KB, CHUNK_MAX_KB, .required = true },
+	{ }
+};
+
+static int chunk_run(const struct fragbed_write *w)
 {
-	debugfs_create_file("map", 0444, dir, NULL, &map_fops);
-	debugfs_create_file("map_chunk", 0600, dir, NULL, &chunk_fops);
+	u64 kb = w->values[0].number;
+
+	if (!is_power_of_2(kb))
+		return fragbed_refuse(w, 0, -EINVAL,
+				      "must be a power of two from %lu to %lu (KiB)",
+				      CHUNK_MIN_KB, CHUNK_MAX_KB);
+	WRITE_ONCE(chunk_kb, kb);
+	return 0;
 }
+
+static int chunk_show(struct seq_file *m, void *unused)
+{
+	seq_printf(m, "%lu\n", READ_ONCE(chunk_kb));
+	return 0;
+}
+
+struct fragbed_knob fragbed_knob_map_chunk = {
+	.path = "map_chunk",
+	.file = FRAGBED_TUNABLE,
+	.keys = chunk_keys,
+	.plain = true,
+	.run = chunk_run,
+	.show = chunk_show,
+};

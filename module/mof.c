@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* mof: which memory policy decides whether a mapping migrates on fault. */
+/* mof: the memory policy that decides whether a mapping migrates on fault. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/kernel.h>
@@ -9,7 +9,16 @@
 
 #include "fragbed.h"
 
-/* Everything a read tells. */
+enum { MOF_PID, MOF_ADDRESS };
+
+/* The address is hexadecimal as in /proc/PID/maps. */
+static const struct fragbed_key mof_keys[] = {
+	[MOF_PID] = { "PID", FRAGBED_NUMBER, 1, INT_MAX, .required = true },
+	[MOF_ADDRESS] = { "ADDRESS", FRAGBED_TEXT, .required = true },
+	{ }
+};
+
+/* Everything that a read prints. */
 struct mof_record {
 	pid_t pid;
 	unsigned long address;
@@ -17,56 +26,42 @@ struct mof_record {
 };
 
 static DEFINE_SPINLOCK(last_lock);
-static struct mof_record last;	/* last_lock; no pid: nothing was asked yet */
+static struct mof_record last;	/* last_lock; no pid: no request yet */
 
-static int refuse(const char *what, const char *why)
+static int read_values(const struct fragbed_write *w, struct mof_record *record)
 {
-	pr_warn("mof: %s: %s\n", what, why);
-	return -EINVAL;
-}
+	const char *text = w->values[MOF_ADDRESS].text;
 
-/* "PID ADDRESS", the address in hexadecimal as in /proc/PID/maps. */
-static int parse(char *line, struct mof_record *record)
-{
-	char *pid = strsep(&line, " \t");
-	u64 number;
-
-	if (fragbed_number_parse(pid, &number) || !number || number > INT_MAX)
-		return refuse(pid, "must be the decimal number of a process");
-	if (!line || !*line)
-		return refuse(pid, "write PID ADDRESS");
-	if (*line == '+' || *line == '-' || kstrtoul(line, 16, &record->address))
-		return refuse(line, "must be a hexadecimal address");
-	record->pid = number;
+	record->pid = w->values[MOF_PID].number;
+	if (*text == '+' || *text == '-' || kstrtoul(text, 16, &record->address))
+		return fragbed_refuse(w, MOF_ADDRESS, -EINVAL,
+				      "must be a hexadecimal address");
 	return 0;
 }
 
-static int explain(const struct mof_record *record, int error)
+static int explain(const struct fragbed_write *w, int error)
 {
+	const char *pid = w->values[MOF_PID].text;
+
 	if (error == -ESRCH)
-		pr_warn("mof: %d: no such process, or it has no memory of its own\n",
-			record->pid);
+		fragbed_refuse(w, MOF_PID, error,
+			       "no such process, or it has no memory of its own");
 	if (error == -EFAULT)
-		pr_warn("mof: %lx: process %d has nothing mapped there, see /proc/%d/maps\n",
-			record->address, record->pid, record->pid);
+		fragbed_refuse(w, MOF_ADDRESS, error,
+			       "process %s has nothing mapped there, see /proc/%s/maps",
+			       pid, pid);
 	return error;
 }
 
-/**
- * fragbed_mof_run() - the verb mof
- * @line: PID ADDRESS
- *
- * Context: may sleep.
- * Return: 0, -EINVAL malformed, -ESRCH no such process, -EFAULT no mapping.
- */
-int fragbed_mof_run(char *line)
+/* Context: may sleep. Return: 0, -EINVAL malformed, -ESRCH no such process, -EFAULT no mapping. */
+static int mof_run(const struct fragbed_write *w)
 {
 	struct mof_record record = { };
-	int ret = parse(line, &record);
+	int ret = read_values(w, &record);
 
 	if (!ret)
-		ret = explain(&record, fragbed_policy_mof(record.pid, record.address,
-							  &record.report));
+		ret = explain(w, fragbed_policy_mof(record.pid, record.address,
+						    &record.report));
 	if (ret)
 		return ret;
 	spin_lock(&last_lock);
@@ -75,15 +70,8 @@ int fragbed_mof_run(char *line)
 	return 0;
 }
 
-/**
- * fragbed_mof_show() - the answer to the last question
- * @m: where to
- * @unused: none
- *
- * Context: may sleep, takes last_lock.
- * Return: 0.
- */
-int fragbed_mof_show(struct seq_file *m, void *unused)
+/* The answer to the last request. Context: may sleep, takes last_lock. */
+static int mof_show(struct seq_file *m, void *unused)
 {
 	struct mof_record record;
 
@@ -102,3 +90,12 @@ int fragbed_mof_show(struct seq_file *m, void *unused)
 		   record.report.migratable);
 	return 0;
 }
+
+struct fragbed_knob fragbed_knob_mof = {
+	.path = "mof",
+	.file = FRAGBED_ANSWERING,
+	.keys = mof_keys,
+	.plain = true,
+	.run = mof_run,
+	.show = mof_show,
+};

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Single chunks of pages by type. Unless told otherwise a tenth of a node stays
- * free; nothing here goes below the high watermarks in any case: a test bed must
- * not push the machine it runs on into reclaim or OOM.
+ * Single chunks of pages by type. Without force=1 a tenth of a node stays free, and
+ * no allocation goes below the high watermarks: a test bed must not push the machine
+ * it runs on into reclaim or OOM.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -27,7 +27,7 @@
 
 static atomic_long_t chunks_held;
 
-/* What of a zone must stay free on top of its high watermark. */
+/* Pages of a zone that must stay free on top of its high watermark. */
 static unsigned long zone_margin(struct zone *zone, bool force)
 {
 	unsigned long managed = zone_managed_pages(zone);
@@ -39,13 +39,13 @@ static unsigned long zone_margin(struct zone *zone, bool force)
 }
 
 /**
- * fragbed_spare_pages() - pages that may be taken without harm
+ * fragbed_spare_pages() - pages of a node that may be allocated
  * @nid: node with memory
- * @gfp: tells which of its zones count
+ * @gfp: names the zones that count
  * @force: down to the watermarks, not just to a tenth
  *
- * Context: any. Lockless, so off by what per-cpu counters hold back.
- * Return: pages, 0 if there are none to spare.
+ * Context: any. Without locks, so wrong by what is in the per-cpu counters.
+ * Return: pages, 0 if the node can spare none.
  */
 unsigned long fragbed_spare_pages(int nid, gfp_t gfp, bool force)
 {
@@ -67,7 +67,7 @@ unsigned long fragbed_spare_pages(int nid, gfp_t gfp, bool force)
 }
 
 /**
- * fragbed_limit_words() - where taking pages ends, and how to go on
+ * fragbed_limit_words() - where allocation stops, and how to go beyond
  * @force: as for fragbed_spare_pages()
  *
  * Context: any.
@@ -97,8 +97,8 @@ unsigned long fragbed_node_pages(int nid)
 }
 
 /**
- * fragbed_gfp() - how pages of a type are asked for
- * @type: what the pages are for
+ * fragbed_gfp() - flags for pages of a type
+ * @type: of the pages
  *
  * Context: any.
  * Return: flags that never warn, retry or dip into reserves.
@@ -118,8 +118,8 @@ gfp_t fragbed_gfp(enum fragbed_type type)
 }
 
 /**
- * fragbed_chunk_alloc() - take one chunk if the node can spare it
- * @nid: the only node to take it from
+ * fragbed_chunk_alloc() - allocate one chunk if the node can spare it
+ * @nid: the only node to allocate from
  * @gfp: from fragbed_gfp(), reclaim bits may be cleared
  * @order: order of the chunk
  * @force: down to the watermarks
@@ -141,9 +141,9 @@ struct page *fragbed_chunk_alloc(int nid, gfp_t gfp, unsigned int order,
 }
 
 /**
- * fragbed_chunk_adopt() - count a chunk that was taken in another way
+ * fragbed_chunk_adopt() - count a chunk that was allocated in another way
  *
- * It is then given back by fragbed_chunk_free() like any other.
+ * fragbed_chunk_free() then frees it like any other.
  *
  * Context: any.
  */
@@ -153,11 +153,11 @@ void fragbed_chunk_adopt(void)
 }
 
 /**
- * fragbed_chunk_free() - give a chunk back
+ * fragbed_chunk_free() - free a chunk
  * @page: from fragbed_chunk_alloc(), one page of a split chunk, or adopted
  * @order: its order
  *
- * Context: any the page allocator can be called from.
+ * Context: any from which the page allocator can be called.
  */
 void fragbed_chunk_free(struct page *page, unsigned int order)
 {
@@ -166,11 +166,11 @@ void fragbed_chunk_free(struct page *page, unsigned int order)
 }
 
 /**
- * fragbed_chunk_split() - make single pages of a chunk
+ * fragbed_chunk_split() - split a chunk into single pages
  * @page: from fragbed_chunk_alloc()
  * @order: its order
  *
- * Each page is then given back by itself with order 0.
+ * Each page is then freed by itself with order 0.
  *
  * Context: any.
  */
@@ -181,10 +181,10 @@ void fragbed_chunk_split(struct page *page, unsigned int order)
 }
 
 /**
- * fragbed_chunks_held() - how many chunks are out
+ * fragbed_chunks_held() - number of chunks that are allocated
  *
  * Context: any.
- * Return: 0 once everything was given back.
+ * Return: chunks, 0 once all are freed.
  */
 long fragbed_chunks_held(void)
 {
@@ -192,7 +192,7 @@ long fragbed_chunks_held(void)
 }
 
 /**
- * fragbed_shmem_open() - a home for pages that can truly migrate
+ * fragbed_shmem_open() - make a file for pages that migrate
  *
  * Context: may sleep.
  * Return: an unlinked, unaccounted shmem file or an ERR_PTR.
@@ -202,16 +202,16 @@ struct file *fragbed_shmem_open(void)
 	struct file *file = shmem_file_setup("fragbed", (loff_t)SHMEM_PAGES << PAGE_SHIFT,
 					     FRAGBED_NORESERVE);
 
-	/* Without memory for an inode shmem says that there is no space. */
+	/* Without memory for an inode shmem returns ENOSPC. */
 	return file == ERR_PTR(-ENOSPC) ? ERR_PTR(-ENOMEM) : file;
 }
 
 /**
- * fragbed_shmem_close() - give all pages of a file back
+ * fragbed_shmem_close() - free all pages of a file
  * @file: from fragbed_shmem_open()
  *
- * fput() alone would leave the freeing to the end of the system call; the
- * pages must be back when a knob says so.
+ * fput() alone would free them at the end of the system call, but a command must
+ * not report pages as freed before they are.
  *
  * Context: may sleep.
  */
@@ -226,13 +226,12 @@ void fragbed_shmem_close(struct file *file)
  * @file: from fragbed_shmem_open()
  * @index: page index within it
  * @gfp: from fragbed_gfp(FRAGBED_MOVABLE), reclaim bits may be cleared
- * @pagep: the page, for its pfn and node only: no reference is left behind,
- *	   since that would pin it
+ * @pagep: the page, for its pfn and node only: a reference would pin it
  *
- * Does not look at watermarks: the caller does, once per batch.
+ * Does not check watermarks: the caller does, once per batch.
  *
  * Context: may sleep.
- * Return: 0, -ENOMEM, -EINTR or what shmem says.
+ * Return: 0, -ENOMEM, -EINTR or another error of shmem.
  */
 int fragbed_shmem_take(struct file *file, pgoff_t index, gfp_t gfp,
 		       struct page **pagep)
@@ -248,27 +247,27 @@ int fragbed_shmem_take(struct file *file, pgoff_t index, gfp_t gfp,
 }
 
 /**
- * fragbed_shmem_node_check() - is a shmem page where it was wanted?
- * @knob: path of the knob, for the log
+ * fragbed_shmem_node_check() - is a shmem page on the right node?
+ * @path: of the command file, for the log
  * @page: from fragbed_shmem_take()
- * @nid: the node wanted
+ * @nid: the right node
  *
  * The memory policy of the writing task decides where shmem pages come from.
  *
  * Context: any.
- * Return: 0, or -EOPNOTSUPP after saying what would work.
+ * Return: 0, or -EOPNOTSUPP after one line in the log.
  */
-int fragbed_shmem_node_check(const char *knob, const struct page *page, int nid)
+int fragbed_shmem_node_check(const char *path, const struct page *page, int nid)
 {
 	if (page_to_nid(page) == nid)
 		return 0;
 	pr_warn("%s: node=%d: movable pages follow the writer's memory policy, which gave node %d: bind the writer to the node\n",
-		knob, nid, page_to_nid(page));
+		path, nid, page_to_nid(page));
 	return -EOPNOTSUPP;
 }
 
 /**
- * fragbed_shmem_drop() - give some pages of a file back
+ * fragbed_shmem_drop() - free some pages of a file
  * @file: from fragbed_shmem_open()
  * @first: first index
  * @nr: number of pages, at least 1

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Planting: one page is kept in a chunk and the rest of it is free, so that the
- * chunk cannot merge back.
+ * Planting: split a chunk, keep one page of it and free the others, so that the chunk
+ * cannot merge again.
  *
  *	one step, order 3:   [........]  ->  [.....k..]
  *
@@ -16,20 +16,17 @@
 
 #include "fragbed.h"
 
-/* Offsets tried before a movable page is given up for this chunk. */
+/* Offsets to try before the chunk gets an unmovable page instead of a movable one. */
 #define PLANT_TRIES 4
 
-static u32 dice(struct fragbed_planter *planter, u32 sides)
+static u32 random_below(struct fragbed_planter *planter, u32 limit)
 {
-	return prandom_u32_state(&planter->rnd) % sides;
+	return prandom_u32_state(&planter->rnd) % limit;
 }
 
-/*
- * Without reclaim bits: direct compaction and kcompactd would undo the work
- * while it is being done.
- */
-static struct page *take_chunk(struct fragbed_planter *planter,
-			       enum fragbed_type type)
+/* Without reclaim bits, or direct compaction and kcompactd would undo the work meanwhile. */
+static struct page *alloc_chunk(struct fragbed_planter *planter,
+				enum fragbed_type type)
 {
 	return fragbed_chunk_alloc(planter->nid,
 				   fragbed_gfp(type) & ~__GFP_RECLAIM,
@@ -42,7 +39,7 @@ static void keep_raw(struct fragbed_planter *planter, struct page *page)
 	planter->stats.kept_unmovable++;
 }
 
-/* Free every page of a split chunk that is still ours, except @keep. */
+/* Free every page of a split chunk that is not freed yet, except @keep. */
 static void free_others(struct page *chunk, unsigned int nr,
 			unsigned long *gone, unsigned int keep)
 {
@@ -58,13 +55,13 @@ static void keep_unmovable(struct fragbed_planter *planter, struct page *chunk)
 {
 	DECLARE_BITMAP(gone, 1 << MAX_PAGE_ORDER) = { };
 	unsigned int nr = 1U << planter->order;
-	unsigned int keep = dice(planter, nr);
+	unsigned int keep = random_below(planter, nr);
 
 	free_others(chunk, nr, gone, keep);
 	keep_raw(planter, chunk + keep);
 }
 
-/* Whether a request for zones up to @top would look in a higher one of the node first. */
+/* Does a request for zones up to @top try a higher zone of the node before that of @page? */
 static bool is_below(const struct page *page, enum zone_type top)
 {
 	const struct zone *zones = page_pgdat(page)->node_zones;
@@ -77,8 +74,8 @@ static bool is_below(const struct page *page, enum zone_type top)
 }
 
 /*
- * For a movable page out of the zone of @page. No lower one is asked for than need be: to
- * requests for less than the highest zone of all nodes no memory policy applies.
+ * Flags for a movable page from the zone of @page. They allow zones as high as possible,
+ * because no memory policy applies to requests below the highest zone of all nodes.
  */
 static gfp_t gfp_of_zone(const struct page *page)
 {
@@ -94,10 +91,12 @@ static gfp_t gfp_of_zone(const struct page *page)
 }
 
 /*
- * Make @page, which is ours, a shmem page: a freed page goes to the head of
- * this CPU's list of its block's type, and the next movable page is taken from
- * there. Anything may come in between, so look where the page landed: 1 there,
- * 0 elsewhere, -EOPNOTSUPP on another node because of the writer's policy.
+ * Turn @page, which is allocated, into a shmem page: a freed page goes to the head of
+ * this CPU's list of its pageblock's migratetype, and the next movable allocation takes
+ * it from there. Another allocation may come in between, so check the result.
+ *
+ * Return: 1 if it is @page, 0 if not, -EOPNOTSUPP if it is on another node because of
+ * the writer's policy.
  */
 static int plant_page(struct fragbed_planter *planter, struct page *page)
 {
@@ -117,14 +116,14 @@ static int plant_page(struct fragbed_planter *planter, struct page *page)
 	planter->stats.misses++;
 	if (ret)
 		return 0;
-	/* For lower zones the policy was not asked: that is a miss like any other. */
+	/* In lower zones no policy applied, so that is a miss like any other. */
 	if (gfp_zone(gfp) >= ZONE_NORMAL)
-		ret = fragbed_shmem_node_check(planter->knob, landed, set->nid);
+		ret = fragbed_shmem_node_check(planter->path, landed, set->nid);
 	fragbed_shmem_drop(set->file, set->end, 1);
 	return ret;
 }
 
-/* A freed page of any other block type would not be found by shmem. */
+/* Shmem does not get a freed page of an unmovable or reclaimable pageblock. */
 static bool block_takes_movable(const struct page *page)
 {
 	int type = fragbed_pageblock_type(page);
@@ -137,7 +136,7 @@ static int keep_movable(struct fragbed_planter *planter, struct page *chunk)
 	DECLARE_BITMAP(gone, 1 << MAX_PAGE_ORDER) = { };
 	unsigned int nr = 1U << planter->order;
 	unsigned int tries = min(PLANT_TRIES, nr - 1);
-	unsigned int at = dice(planter, nr);
+	unsigned int at = random_below(planter, nr);
 	int ret = 0;
 
 	if (!block_takes_movable(chunk))
@@ -161,11 +160,11 @@ static int keep_movable(struct fragbed_planter *planter, struct page *chunk)
 }
 
 /**
- * fragbed_plant() - break one chunk and keep a page of it
- * @planter: what to break, and where to keep it
+ * fragbed_plant() - split one chunk and keep a page of it
+ * @planter: what to split, and where to keep the page
  *
- * The type is chosen by chance; the other one is taken when the wanted one has
- * nothing left of that order.
+ * The type is random; if no chunk of that type can be allocated, one of the other
+ * type is used.
  *
  * Context: may sleep. Only one task may use a planter.
  * Return: 0, -ENOSPC if the node can spare no chunk, -EOPNOTSUPP if movable
@@ -173,13 +172,13 @@ static int keep_movable(struct fragbed_planter *planter, struct page *chunk)
  */
 int fragbed_plant(struct fragbed_planter *planter)
 {
-	bool unmovable = dice(planter, 100) < planter->share;
+	bool unmovable = random_below(planter, 100) < planter->share;
 	enum fragbed_type type = unmovable ? FRAGBED_UNMOVABLE : FRAGBED_MOVABLE;
 	enum fragbed_type other = unmovable ? FRAGBED_MOVABLE : FRAGBED_UNMOVABLE;
-	struct page *chunk = take_chunk(planter, type);
+	struct page *chunk = alloc_chunk(planter, type);
 
 	if (!chunk)
-		chunk = take_chunk(planter, other);
+		chunk = alloc_chunk(planter, other);
 	if (!chunk)
 		return -ENOSPC;
 	fragbed_chunk_split(chunk, planter->order);
@@ -215,17 +214,17 @@ static bool drop_shmem(struct fragbed_planter *planter)
 }
 
 /**
- * fragbed_unplant() - give back the page that was kept longest
- * @planter: from which
+ * fragbed_unplant() - free the page that was kept longest
+ * @planter: owner of the pages
  *
- * Movable or not by the same chance as when planting.
+ * The type is random, with the same share as for planting.
  *
  * Context: may sleep. Only one task may use a planter.
  * Return: false if nothing is kept.
  */
 bool fragbed_unplant(struct fragbed_planter *planter)
 {
-	if (dice(planter, 100) < planter->share)
+	if (random_below(planter, 100) < planter->share)
 		return drop_raw(planter) || drop_shmem(planter);
 	return drop_shmem(planter) || drop_raw(planter);
 }

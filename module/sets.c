@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is held, and the three ways it goes back: a knob, the shrinker (for
- * reclaimable sets) and the OOM notifier (for all).
+ * The store of held pages, and the shrinker of the reclaimable ones.
  *
- * A set is built privately and published when complete. Whoever has to sleep
- * over a set first takes it out of the list, so the lock is only ever held for
- * list work and the shrinker can take it from within any allocation.
+ * A set is built privately and published when complete. A task that has to sleep
+ * while it works on a set takes it out of the list first, so sets_lock is only held
+ * for list work and the shrinker can take it from within any allocation.
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/err.h>
 #include <linux/fs.h>
-#include <linux/jiffies.h>
-#include <linux/notifier.h>
-#include <linux/oom.h>
 #include <linux/prandom.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -22,19 +16,16 @@
 
 #include "fragbed.h"
 
-/* Without progress. */
-#define YIELD_TIME (HZ / 2)
-
 static DEFINE_SPINLOCK(sets_lock);
 static LIST_HEAD(sets);			/* sets_lock */
 static struct shrinker *shrinker;
 
 /**
- * fragbed_set_new() - an empty, unpublished set
+ * fragbed_set_new() - make an empty, unpublished set
  * @name: checked by the caller
  * @type: of the pages; movable and fragment sets get a shmem file
  * @order: of each chunk
- * @nid: where the pages will be
+ * @nid: node of the pages
  *
  * Context: may sleep.
  * Return: the set or an ERR_PTR.
@@ -103,7 +94,7 @@ static unsigned long set_pages(const struct fragbed_set *set)
 }
 
 /**
- * fragbed_set_destroy() - give all pages of a set back, and the set
+ * fragbed_set_destroy() - free a set and all of its pages
  * @set: not published, or taken out of the list
  *
  * Context: may sleep.
@@ -117,7 +108,7 @@ void fragbed_set_destroy(struct fragbed_set *set)
 }
 
 /**
- * fragbed_set_publish() - from now on the set can be listed and given back
+ * fragbed_set_publish() - from now on the set can be listed and freed
  * @set: complete set; the caller must not touch it again
  *
  * Context: takes sets_lock.
@@ -178,14 +169,14 @@ static void thin_file(struct fragbed_set *set, struct fragbed_pattern *pattern)
 }
 
 /**
- * fragbed_sets_free() - give sets back, whole or by a pattern
+ * fragbed_sets_free() - free sets, whole or by a pattern
  * @name: of the sets, NULL for all
- * @pattern: which chunks go; an emptied set goes too
+ * @pattern: which chunks to free; a set without chunks is freed, too
  *
  * Drains the per-cpu lists, so that what was freed shows as free at once.
  *
- * Context: may sleep. Takes sets_lock for list work; meanwhile the sets are
- * out of reach of the shrinker and the OOM notifier.
+ * Context: may sleep. Takes sets_lock for list work; meanwhile the shrinker and
+ * the OOM notifier do not see the sets.
  * Return: 0, or -ENXIO if there is no set of that name.
  */
 int fragbed_sets_free(const char *name, struct fragbed_pattern *pattern)
@@ -209,6 +200,27 @@ int fragbed_sets_free(const char *name, struct fragbed_pattern *pattern)
 	return 0;
 }
 
+/**
+ * fragbed_sets_destroy_all() - free all sets without draining the per-cpu lists
+ *
+ * Context: may sleep, takes sets_lock for list work.
+ * Return: pages that the sets held.
+ */
+unsigned long fragbed_sets_destroy_all(void)
+{
+	struct fragbed_set *set, *next;
+	unsigned long pages = 0;
+	LIST_HEAD(taken);
+
+	take_sets(NULL, &taken);
+	list_for_each_entry_safe(set, next, &taken, link) {
+		pages += set_pages(set);
+		list_del(&set->link);
+		fragbed_set_destroy(set);
+	}
+	return pages;
+}
+
 static const char *set_type_name(const struct fragbed_set *set)
 {
 	if (set->file && set->nr_chunks)
@@ -216,15 +228,8 @@ static const char *set_type_name(const struct fragbed_set *set)
 	return fragbed_type_words[set->type];
 }
 
-/**
- * fragbed_sets_show() - table of what is held
- * @m: where to
- * @unused: none
- *
- * Context: takes sets_lock.
- * Return: 0.
- */
-int fragbed_sets_show(struct seq_file *m, void *unused)
+/* Context: takes sets_lock. */
+static int sets_show(struct seq_file *m, void *unused)
 {
 	struct fragbed_set *set;
 
@@ -234,10 +239,16 @@ int fragbed_sets_show(struct seq_file *m, void *unused)
 		seq_printf(m, "%s %s %u %d %lu %lu %lu\n", set->name,
 			   set_type_name(set), set->order, set->nid,
 			   set->nr_chunks + set_file_pages(set), set_pages(set),
-			   set->given_back);
+			   set->shrunk);
 	spin_unlock(&sets_lock);
 	return 0;
 }
+
+struct fragbed_knob fragbed_knob_hold_sets = {
+	.path = "hold/sets",
+	.file = FRAGBED_READ_ONLY,
+	.show = sets_show,
+};
 
 static unsigned long shrinker_count(struct shrinker *unused,
 				    struct shrink_control *sc)
@@ -254,7 +265,7 @@ static unsigned long shrinker_count(struct shrinker *unused,
 	return nr ? nr : SHRINK_EMPTY;
 }
 
-/* Take one chunk of a reclaimable set; its order is left in *@order. */
+/* Remove one chunk from a reclaimable set; its order is left in *@order. */
 static struct page *take_reclaimable(unsigned int *order)
 {
 	struct page *page = NULL;
@@ -267,7 +278,7 @@ static struct page *take_reclaimable(unsigned int *order)
 		page = list_first_entry(&set->chunks, struct page, lru);
 		list_del(&page->lru);
 		set->nr_chunks--;
-		set->given_back++;
+		set->shrunk++;
 		*order = set->order;
 		break;
 	}
@@ -292,89 +303,32 @@ static unsigned long shrinker_scan(struct shrinker *unused,
 	return freed ? freed : SHRINK_STOP;
 }
 
-/*
- * The threads give back within a tick or two, unless one of them is who ran out of memory.
- * What is not back in time does not count: else nobody would ever be killed.
- *
- * Return: pages that came back.
- */
-static unsigned long threads_yield(void)
-{
-	unsigned long held = fragbed_churn_yield() + fragbed_keep_yield();
-	unsigned long end = jiffies + YIELD_TIME;
-	unsigned long left = held;
-
-	while (left && time_before(jiffies, end)) {
-		unsigned long last = left;
-
-		schedule_timeout_uninterruptible(1);
-		left = fragbed_churn_yield() + fragbed_keep_yield();
-		if (left < last)
-			end = jiffies + YIELD_TIME;
-	}
-	return held > left ? held - left : 0;
-}
-
-static int oom_notify(struct notifier_block *nb, unsigned long action,
-		      void *data)
-{
-	unsigned long *freed = data;
-	struct fragbed_set *set, *next;
-	unsigned long pages;
-	LIST_HEAD(taken);
-
-	fragbed_stop_runs();
-	pages = threads_yield();
-	take_sets(NULL, &taken);
-	list_for_each_entry_safe(set, next, &taken, link) {
-		pages += set_pages(set);
-		list_del(&set->link);
-		fragbed_set_destroy(set);
-	}
-	if (pages)
-		pr_notice("out of memory: gave back %lu pages\n", pages);
-	*freed += pages;
-	return NOTIFY_OK;
-}
-
-static struct notifier_block oom_block = {
-	.notifier_call = oom_notify,
-};
-
 /**
- * fragbed_sets_init() - start answering the shrinker and OOM
+ * fragbed_sets_init() - register the shrinker
  *
  * Context: may sleep.
  * Return: 0 or -ENOMEM.
  */
 int fragbed_sets_init(void)
 {
-	int ret;
-
 	shrinker = shrinker_alloc(0, "fragbed");
 	if (!shrinker)
 		return -ENOMEM;
 	shrinker->count_objects = shrinker_count;
 	shrinker->scan_objects = shrinker_scan;
-	ret = register_oom_notifier(&oom_block);
-	if (ret) {
-		shrinker_free(shrinker);
-		return ret;
-	}
 	shrinker_register(shrinker);
 	return 0;
 }
 
 /**
- * fragbed_sets_exit() - give everything back for good
+ * fragbed_sets_exit() - unregister the shrinker and free all sets
  *
- * Context: may sleep. No knob may be in use any more.
+ * Context: may sleep. No command may run any more.
  */
 void fragbed_sets_exit(void)
 {
 	struct fragbed_pattern all = { .every = 1 };
 
-	unregister_oom_notifier(&oom_block);
 	shrinker_free(shrinker);
 	fragbed_sets_free(NULL, &all);
 }

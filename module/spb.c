@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* spb/: what the kernel knows of its superpageblocks, and whether it is true. */
+/* spb/: the kernel's records of its superpageblocks, and a check of them. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/jiffies.h>
@@ -11,7 +11,7 @@
 
 #include "fragbed.h"
 
-/* Calls @show for each zone that has memory and superpageblocks. */
+/* Call @show for each zone that has memory and superpageblocks. */
 static int each_zone(struct seq_file *m,
 		     void (*show)(struct seq_file *m, struct zone *zone))
 {
@@ -26,7 +26,7 @@ static int each_zone(struct seq_file *m,
 	return 0;
 }
 
-/* How the last run of defragmentation or evacuation ended, and how long ago. */
+/* Why the last defragmentation or evacuation ended, and how long ago. */
 static void show_last_run(struct seq_file *m, const struct spb_info *info)
 {
 	const char *name = info->stop < 0 ? NULL : spb_stop_name(info->stop);
@@ -53,19 +53,18 @@ static void show_zone_table(struct seq_file *m, struct zone *zone)
 	}
 }
 
-/**
- * fragbed_spb_table_show() - a row for each superpageblock, counts in pageblocks
- * @m: where to
- * @unused: none
- *
- * Context: may sleep.
- * Return: 0.
- */
-int fragbed_spb_table_show(struct seq_file *m, void *unused)
+/* A row for each superpageblock, counts in pageblocks. Context: may sleep. */
+static int table_show(struct seq_file *m, void *unused)
 {
 	seq_puts(m, "# node zone spb pfn category blocks usable free claimable nonmovable movable mixed last_run ms_ago\n");
 	return each_zone(m, show_zone_table);
 }
+
+struct fragbed_knob fragbed_knob_spb_table = {
+	.path = "spb/table",
+	.file = FRAGBED_READ_ONLY,
+	.show = table_show,
+};
 
 static void show_zone_stats(struct seq_file *m, struct zone *zone)
 {
@@ -77,19 +76,18 @@ static void show_zone_stats(struct seq_file *m, struct zone *zone)
 			   name, spb_event_count(zone, event));
 }
 
-/**
- * fragbed_spb_stats_show() - how often each thing was done since boot
- * @m: where to
- * @unused: none
- *
- * Context: may sleep.
- * Return: 0.
- */
-int fragbed_spb_stats_show(struct seq_file *m, void *unused)
+/* Event counters since boot. Context: may sleep. */
+static int stats_show(struct seq_file *m, void *unused)
 {
 	seq_puts(m, "# node zone event count\n");
 	return each_zone(m, show_zone_stats);
 }
+
+struct fragbed_knob fragbed_knob_spb_stats = {
+	.path = "spb/stats",
+	.file = FRAGBED_READ_ONLY,
+	.show = stats_show,
+};
 
 static void show_zone_check(struct seq_file *m, struct zone *zone)
 {
@@ -103,18 +101,18 @@ static void show_zone_check(struct seq_file *m, struct zone *zone)
 	seq_putc(m, '\n');
 }
 
-/**
- * fragbed_spb_check_show() - do the records agree with the pages?
- * @m: where to
- * @unused: none
- *
- * Walks all memory, a zone at a time with its lock held.
- *
- * Context: may sleep.
- * Return: 0.
+/*
+ * Do the records agree with the pages? Walks all memory, a zone at a time with its lock
+ * held. Context: may sleep.
  */
-int fragbed_spb_check_show(struct seq_file *m, void *unused)
+static int check_show(struct seq_file *m, void *unused)
 {
 	seq_puts(m, "# node zone broken first\n");
 	return each_zone(m, show_zone_check);
 }
+
+struct fragbed_knob fragbed_knob_spb_check = {
+	.path = "spb/check",
+	.file = FRAGBED_READ_ONLY,
+	.show = check_show,
+};

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * spb/defrag and spb/evacuate: have what can move moved out of tainted or clean
- * superpageblocks (SPBs), and what came of it. A read tells how far it is while the
- * writer is still at it.
+ * spb/defrag and spb/evacuate: move movable memory out of tainted or clean superpageblocks
+ * (SPBs), and report the result. A read prints the progress while the writer still runs.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -27,15 +26,36 @@
 
 #define MS_DEFAULT 60000
 #define MS_MAX 3600000
-#define WAYS_MAX 8	/* SPBs that could not be emptied, told one by one */
+#define WAYS_MAX 8	/* SPBs that could not be emptied, listed one by one */
 
-enum { MOVE_KEY_PAGES = NR_FRAGBED_SPB_KEYS, MOVE_KEY_MS, NR_MOVE_KEYS };
+enum { MOVE_KEY_PAGES = NR_FRAGBED_SPB_KEYS, MOVE_KEY_MS };
+
+#define MOVE_LIMIT_KEYS							\
+	[FRAGBED_KEY_NODE] = FRAGBED_NODE_KEY,				\
+	[FRAGBED_KEY_ZONE] = { "zone", FRAGBED_TEXT },			\
+	[MOVE_KEY_PAGES] = { "pages", FRAGBED_NUMBER, 1, LONG_MAX,	\
+			     .preset = FRAGBED_COMPUTED },		\
+	[MOVE_KEY_MS] = { "ms", FRAGBED_NUMBER, 1, MS_MAX, .preset = MS_DEFAULT },	\
+	{ }
+
+static const char *const defrag_words[] = { "tainted", "all", NULL };
+
+static const struct fragbed_key defrag_keys[] = {
+	[FRAGBED_KEY_SPB] = { "spb", FRAGBED_TEXT, .words = defrag_words, .required = true },
+	MOVE_LIMIT_KEYS
+};
+
+static const char *const evacuate_words[] = { "clean", "all", NULL };
+
+static const struct fragbed_key evacuate_keys[] = {
+	[FRAGBED_KEY_SPB] = { "spb", FRAGBED_TEXT, .words = evacuate_words, .required = true },
+	MOVE_LIMIT_KEYS
+};
 
 enum move_state { MOVE_NONE, MOVE_RUNNING, MOVE_DONE };
 
-/* What the two verbs differ in. */
-struct move_verb {
-	const char *knob;
+/* The differences between defragmentation and evacuation. */
+struct move_action {
 	enum fragbed_spb_category category;	/* spb=WORD: all of them */
 	const char *refusal;
 	int (*move)(struct zone *zone, unsigned int nr,
@@ -49,7 +69,7 @@ struct move_way {
 	struct spb_moved moved;
 };
 
-/* Everything a read tells, but for what was done in the SPB being worked at. */
+/* Everything that a read prints, except the progress in the current SPB. */
 struct move_record {
 	enum move_state state;
 	char asked[12];		/* a number or a word */
@@ -60,8 +80,8 @@ struct move_record {
 	u64 begun;		/* ns */
 	u64 ns;
 	int error;
-	unsigned int done;	/* SPBs gone through */
-	unsigned int left;	/* not gone through: out of limits, or told to stop */
+	unsigned int done;	/* SPBs processed */
+	unsigned int left;	/* not processed: limit reached, or stopped */
 	unsigned int emptied;
 	unsigned int already_empty;
 	unsigned int not_emptied;
@@ -72,15 +92,15 @@ struct move_record {
 };
 
 /**
- * struct move_run - one of the two verbs
- * @verb: which
+ * struct move_run - state of defragmentation or evacuation
+ * @action: which of the two
  * @lock: protects @record; only the writer changes it, so it reads without
- * @record: what is told
- * @now: filled in by the kernel for the SPB being worked at, read with READ_ONCE; added
- *	 to the record with @lock held
+ * @record: what a read prints
+ * @now: filled in by the kernel for the current SPB, read with READ_ONCE; added to the
+ *	 record with @lock held
  */
 struct move_run {
-	const struct move_verb verb;
+	const struct move_action action;
 	spinlock_t lock;	/* see above */
 	struct move_record record;
 	struct spb_moved now;
@@ -88,6 +108,7 @@ struct move_run {
 
 /* One write. */
 struct move_plan {
+	const char *path;	/* of the command file */
 	struct move_run *run;
 	const char *asked;
 	int nid;		/* as in struct move_record */
@@ -100,15 +121,14 @@ struct move_plan {
 	int ticket;		/* see fragbed_should_stop() */
 };
 
-/* What is to be gone through in a zone. */
+/* An SPB to process. */
 struct move_candidate {
 	unsigned int nr;
 	unsigned int used;	/* pageblocks */
 };
 
 static struct move_run defrag = {
-	.verb = {
-		.knob = "spb/defrag",
+	.action = {
 		.category = FRAGBED_SPB_TAINTED,
 		.refusal = "only tainted ones are defragmented",
 		.move = spb_defrag,
@@ -117,8 +137,7 @@ static struct move_run defrag = {
 };
 
 static struct move_run evacuate = {
-	.verb = {
-		.knob = "spb/evacuate",
+	.action = {
 		.category = FRAGBED_SPB_CLEAN,
 		.refusal = "only clean ones are evacuated",
 		.move = spb_evacuate,
@@ -126,108 +145,80 @@ static struct move_run evacuate = {
 	.lock = __SPIN_LOCK_UNLOCKED(evacuate.lock),
 };
 
-static const char *verb_word(const struct move_verb *verb)
+static const char *category_word(const struct move_run *run)
 {
-	return fragbed_spb_categories[verb->category];
+	return fragbed_spb_categories[run->action.category];
 }
 
 /* An empty SPB may be evacuated, too: there is nothing to do. */
-static int check_category(const struct move_verb *verb, u64 nr,
+static int check_category(const struct fragbed_write *w, const struct move_action *action,
 			  unsigned int category)
 {
 	bool is_tainted = category == FRAGBED_SPB_TAINTED;
-	bool wants_tainted = verb->category == FRAGBED_SPB_TAINTED;
+	bool wants_tainted = action->category == FRAGBED_SPB_TAINTED;
 
 	if (is_tainted == wants_tainted)
 		return 0;
-	pr_warn("%s: spb=%llu: is %s, %s\n", verb->knob, nr,
-		fragbed_spb_categories[category], verb->refusal);
-	return -EINVAL;
+	return fragbed_refuse(w, FRAGBED_KEY_SPB, -EINVAL, "is %s, %s",
+			      fragbed_spb_categories[category], action->refusal);
 }
 
-static int check_all(const struct move_verb *verb, const struct fragbed_key *keys)
+static int check_all(const struct fragbed_write *w, const struct move_run *run)
 {
 	int key, nid;
 
 	for (key = FRAGBED_KEY_NODE; key <= FRAGBED_KEY_ZONE; key++) {
-		if (!keys[key].given)
-			continue;
-		pr_warn("%s: %s=%s: does not go with spb=all, which is all nodes and zones; write spb=%s\n",
-			verb->knob, keys[key].name, keys[key].text, verb_word(verb));
-		return -EINVAL;
+		if (w->values[key].given)
+			return fragbed_refuse(w, key, -EINVAL,
+					      "does not go with spb=all, which is all nodes and zones; write spb=%s",
+					      category_word(run));
 	}
 	for_each_node_state(nid, N_MEMORY) {
 		if (fragbed_spb_next_zone(nid, NULL))
 			return 0;
 	}
-	pr_warn("%s: spb=all: no zone has superpageblocks\n", verb->knob);
-	return -EOPNOTSUPP;
+	return fragbed_refuse(w, FRAGBED_KEY_SPB, -EOPNOTSUPP,
+			      "no zone has superpageblocks");
 }
 
-static int parse_single(const struct move_verb *verb, struct fragbed_key *keys,
-			struct move_plan *plan)
+static int read_single(const struct fragbed_write *w, struct move_plan *plan)
 {
 	struct spb_info info;
 	u64 nr;
 	int ret;
 
-	if (fragbed_number_parse(plan->asked, &nr) || nr > INT_MAX) {
-		pr_warn("%s: spb=%s: must be a decimal number, %s or all\n",
-			verb->knob, plan->asked, verb_word(verb));
-		return -EINVAL;
-	}
-	ret = fragbed_spb_find(verb->knob, keys, nr, &plan->zone, &info);
+	if (fragbed_number_parse(plan->asked, &nr) || nr > INT_MAX)
+		return fragbed_refuse(w, FRAGBED_KEY_SPB, -EINVAL,
+				      "must be a decimal number, %s or all",
+				      category_word(plan->run));
+	ret = fragbed_spb_find(w, nr, &plan->zone, &info);
 	if (!ret)
-		ret = check_category(verb, nr, info.category);
+		ret = check_category(w, &plan->run->action, info.category);
 	if (ret)
 		return ret;
 	plan->single = true;
 	plan->nr = nr;
+	plan->nid = zone_to_nid(plan->zone);
 	return 0;
 }
 
-static int parse_which(const struct move_verb *verb, struct fragbed_key *keys,
-		       struct move_plan *plan)
+static int read_values(const struct fragbed_write *w, struct move_plan *plan)
 {
-	int ret;
+	const struct fragbed_value *pages = &w->values[MOVE_KEY_PAGES];
 
-	plan->asked = keys[FRAGBED_KEY_SPB].text;
+	plan->pages = pages->given ? pages->number : ULONG_MAX;
+	plan->ms = w->values[MOVE_KEY_MS].number;
+	plan->asked = w->values[FRAGBED_KEY_SPB].text;
 	if (!strcmp(plan->asked, "all")) {
 		plan->nid = NUMA_NO_NODE;
-		return check_all(verb, keys);
+		return check_all(w, plan->run);
 	}
-	if (!strcmp(plan->asked, verb_word(verb)))
-		ret = fragbed_spb_zone(verb->knob, keys, &plan->zone);
-	else
-		ret = parse_single(verb, keys, plan);
-	plan->nid = keys[FRAGBED_KEY_NODE].value;
-	return ret;
+	if (!strcmp(plan->asked, category_word(plan->run)))
+		return fragbed_spb_zone(w, &plan->nid, &plan->zone);
+	return read_single(w, plan);
 }
 
-static int parse_move(char *line, struct move_plan *plan)
-{
-	const struct move_verb *verb = &plan->run->verb;
-	struct fragbed_key keys[NR_MOVE_KEYS] = {
-		[FRAGBED_KEY_SPB] = { "spb", FRAGBED_TEXT, .required = true },
-		[FRAGBED_KEY_NODE] = { "node", FRAGBED_NUMBER, 0, INT_MAX },
-		[FRAGBED_KEY_ZONE] = { "zone", FRAGBED_TEXT },
-		[MOVE_KEY_PAGES] = { "pages", FRAGBED_NUMBER, 1, LONG_MAX,
-				.value = ULONG_MAX },
-		[MOVE_KEY_MS] = { "ms", FRAGBED_NUMBER, 1, MS_MAX,
-			     .value = MS_DEFAULT },
-	};
-	int ret = fragbed_keys_parse(verb->knob, line, keys, NR_MOVE_KEYS);
-
-	if (!ret)
-		ret = parse_which(verb, keys, plan);
-	if (ret)
-		return ret;
-	plan->pages = keys[MOVE_KEY_PAGES].value;
-	plan->ms = keys[MOVE_KEY_MS].value;
-	return 0;
-}
-
-/* Both may be written to at any time, the one by the kernel, the other by its owner. */
+/* The kernel may change @moved at any time, the writer @sum. */
 static void add_moved(struct spb_moved *sum, const struct spb_moved *moved)
 {
 	sum->pages += READ_ONCE(moved->pages);
@@ -254,7 +245,7 @@ static void note_emptied(struct move_run *run, const struct zone *zone,
 	}
 }
 
-/* One SPB was gone through. */
+/* One SPB was processed. */
 static void note_done(struct move_run *run, const struct zone *zone,
 		      const struct spb_info *before, unsigned int nr, int error)
 {
@@ -266,7 +257,7 @@ static void note_done(struct move_run *run, const struct zone *zone,
 	r->stop = run->now.stop;
 	if (r->stop < NR_SPB_STOPS)
 		r->ended[r->stop]++;
-	if (run->verb.category == FRAGBED_SPB_CLEAN)
+	if (run->action.category == FRAGBED_SPB_CLEAN)
 		note_emptied(run, zone, before, nr, error);
 	run->now = (struct spb_moved) { };
 	spin_unlock(&run->lock);
@@ -285,7 +276,7 @@ static int move_spb(const struct move_plan *plan, struct zone *zone,
 	int ret = spb_get_info(zone, nr, &before);
 
 	if (!ret)
-		ret = run->verb.move(zone, nr, &limits, &run->now);
+		ret = run->action.move(zone, nr, &limits, &run->now);
 	if (!ret || ret == -EBUSY || ret == -EINTR)
 		note_done(run, zone, &before, nr, ret);
 	return ret;
@@ -301,15 +292,14 @@ static const char *stop_word(int stop)
 static int move_single(const struct move_plan *plan)
 {
 	const struct move_record *r = &plan->run->record;
-	const struct move_verb *verb = &plan->run->verb;
 	int ret = move_spb(plan, plan->zone, plan->nr);
 
 	if (ret == -EINVAL)
-		pr_warn("%s: spb=%u: has just changed, %s\n", verb->knob,
-			plan->nr, verb->refusal);
+		pr_warn("%s: spb=%u: has just changed, %s\n", plan->path,
+			plan->nr, plan->run->action.refusal);
 	if (ret == -EBUSY)
 		pr_warn("%s: spb=%u: not emptied, %s: %lu pages moved, %lu pinned, %lu busy, %lu without target, %lu fixed\n",
-			verb->knob, plan->nr, stop_word(r->stop), r->sum.pages,
+			plan->path, plan->nr, stop_word(r->stop), r->sum.pages,
 			r->sum.pinned, r->sum.busy, r->sum.no_target,
 			r->sum.fixed);
 	return ret;
@@ -322,30 +312,27 @@ static int less_used_first(const void *a, const void *b)
 	return cmp_int(left->used, right->used) ?: cmp_int(left->nr, right->nr);
 }
 
-/*
- * How many SPBs of a zone there are to go through. Those that are empty already are
- * told, if it is about that.
- */
+/* Count the SPBs of a zone to process. An evacuation also reports the empty ones. */
 static unsigned int count_candidates(struct move_run *run, struct zone *zone)
 {
 	unsigned int at, nr = 0, empty = 0;
 	struct spb_info info;
 
 	for (at = 0; !spb_get_info(zone, at, &info); at++) {
-		nr += info.category == run->verb.category;
+		nr += info.category == run->action.category;
 		empty += info.category == FRAGBED_SPB_EMPTY && info.usable;
 		cond_resched();
 	}
 	spin_lock(&run->lock);
-	if (run->verb.category == FRAGBED_SPB_CLEAN)
+	if (run->action.category == FRAGBED_SPB_CLEAN)
 		run->record.already_empty += empty;
 	spin_unlock(&run->lock);
 	return nr;
 }
 
 /*
- * The least to move comes first: what is moved goes to fuller ones, which so get later
- * still. In *@nr how many; to be freed by kvfree().
+ * SPBs with the least used pageblocks come first: their pages move to fuller ones, which
+ * come later still. Leaves the number in *@nr; the caller frees the list with kvfree().
  */
 static struct move_candidate *list_candidates(struct move_run *run, struct zone *zone,
 					      unsigned int *nr)
@@ -360,7 +347,7 @@ static struct move_candidate *list_candidates(struct move_run *run, struct zone 
 	if (!list)
 		return NULL;
 	for (at = 0; *nr < room && !spb_get_info(zone, at, &info); at++) {
-		if (info.category != run->verb.category)
+		if (info.category != run->action.category)
 			continue;
 		list[*nr] = (struct move_candidate) { at, info.usable - info.free };
 		++*nr;
@@ -375,7 +362,7 @@ static bool is_out_of_limits(const struct move_plan *plan)
 	       time_after_eq(jiffies, plan->until);
 }
 
-/* One that stays as it is, or is no longer of that kind, is no reason to stop. */
+/* An SPB that cannot be emptied, or has changed its category, does not stop the run. */
 static bool goes_on(int error)
 {
 	return !error || error == -EBUSY || error == -EINVAL;
@@ -460,14 +447,15 @@ static void end_run(struct move_run *run, int error)
 	spin_unlock(&run->lock);
 }
 
-/* What is refused leaves the record of the last run alone. */
-static int move_line(struct move_run *run, char *line)
+/* A rejected line leaves the record of the last run unchanged. */
+static int move_line(struct move_run *run, const struct fragbed_write *w)
 {
 	struct move_plan plan = {
+		.path = w->knob->path,
 		.run = run,
 		.ticket = fragbed_stop_ticket(),
 	};
-	int ret = parse_move(line, &plan);
+	int ret = read_values(w, &plan);
 
 	if (ret)
 		return ret;
@@ -478,30 +466,24 @@ static int move_line(struct move_run *run, char *line)
 	return ret;
 }
 
-/**
- * fragbed_spb_defrag() - the verb spb/defrag
- * @line: spb=N|tainted|all [node=] [zone=] [pages=] [ms=]
- *
+/*
  * Context: may sleep, interruptible.
- * Return: 0, -EINVAL malformed, out of range or not tainted, -ENXIO no such node, zone
- * or SPB, -EOPNOTSUPP there are none, -EINTR on a signal or reset, -ENOMEM.
+ * Return: 0, -EINVAL out of range or not tainted, -ENXIO no such node, zone or SPB,
+ * -EOPNOTSUPP there are none, -EINTR on a signal or reset, -ENOMEM.
  */
-int fragbed_spb_defrag(char *line)
+static int defrag_run(const struct fragbed_write *w)
 {
-	return move_line(&defrag, line);
+	return move_line(&defrag, w);
 }
 
-/**
- * fragbed_spb_evacuate() - the verb spb/evacuate
- * @line: spb=N|clean|all [node=] [zone=] [pages=] [ms=]
- *
+/*
  * Context: may sleep, interruptible.
- * Return: as fragbed_spb_defrag(), -EINVAL if it is tainted, and -EBUSY if spb=N could
- * not be emptied. With a word it is for the reader to see how many were.
+ * Return: as defrag_run(), -EINVAL if it is tainted, and -EBUSY if spb=N could not be
+ * emptied. With spb=WORD a read prints how many were emptied.
  */
-int fragbed_spb_evacuate(char *line)
+static int evacuate_run(const struct fragbed_write *w)
 {
-	return move_line(&evacuate, line);
+	return move_line(&evacuate, w);
 }
 
 static void show_asked(struct seq_file *m, const struct move_record *r)
@@ -524,7 +506,7 @@ static void show_asked(struct seq_file *m, const struct move_record *r)
 		seq_puts(m, "error none\n");
 }
 
-/* What was done so far, in the SPB being worked at, too. */
+/* The sums so far, those of the current SPB included. */
 static void show_progress(struct seq_file *m, const struct move_run *run)
 {
 	const struct move_record *r = &run->record;
@@ -567,35 +549,35 @@ static int show_run(struct seq_file *m, struct move_run *run)
 	} else {
 		show_asked(m, &run->record);
 		show_progress(m, run);
-		if (run->verb.category == FRAGBED_SPB_CLEAN)
+		if (run->action.category == FRAGBED_SPB_CLEAN)
 			show_emptied(m, &run->record);
 	}
 	spin_unlock(&run->lock);
 	return 0;
 }
 
-/**
- * fragbed_spb_defrag_show() - what the last spb/defrag did, or does
- * @m: where to
- * @unused: none
- *
- * Context: takes the lock of the run.
- * Return: 0.
- */
-int fragbed_spb_defrag_show(struct seq_file *m, void *unused)
+static int defrag_show(struct seq_file *m, void *unused)
 {
 	return show_run(m, &defrag);
 }
 
-/**
- * fragbed_spb_evacuate_show() - what the last spb/evacuate did, or does
- * @m: where to
- * @unused: none
- *
- * Context: takes the lock of the run.
- * Return: 0.
- */
-int fragbed_spb_evacuate_show(struct seq_file *m, void *unused)
+struct fragbed_knob fragbed_knob_spb_defrag = {
+	.path = "spb/defrag",
+	.file = FRAGBED_ANSWERING,
+	.keys = defrag_keys,
+	.run = defrag_run,
+	.show = defrag_show,
+};
+
+static int evacuate_show(struct seq_file *m, void *unused)
 {
 	return show_run(m, &evacuate);
 }
+
+struct fragbed_knob fragbed_knob_spb_evacuate = {
+	.path = "spb/evacuate",
+	.file = FRAGBED_ANSWERING,
+	.keys = evacuate_keys,
+	.run = evacuate_run,
+	.show = evacuate_show,
+};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Which superpageblocks a line of spb/ is about: node, zone, number. */
+/* The superpageblocks that a line of spb/ names: node, zone, number. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/kernel.h>
@@ -18,7 +18,7 @@ const char *const fragbed_spb_categories[] = {
 };
 
 /**
- * fragbed_spb_next_zone() - the next zone of a node that has superpageblocks
+ * fragbed_spb_next_zone() - find the next zone of a node that has superpageblocks
  * @nid: node with memory
  * @zone: the one before, NULL to begin with the first
  *
@@ -48,34 +48,33 @@ static void list_zones(int nid, char *names, size_t size)
 				 len ? ", " : "", zone->name);
 }
 
-static int refuse_zone(const char *knob, int nid, const struct fragbed_key *key)
+static int refuse_zone(const struct fragbed_write *w, int nid)
 {
 	char names[64] = "";
 
 	list_zones(nid, names, sizeof(names));
-	if (!key->given) {
-		pr_warn("%s: zone: missing, node %d has superpageblocks in %s\n",
-			knob, nid, names);
-		return -EINVAL;
-	}
-	pr_warn("%s: zone=%s: has no superpageblocks, those of node %d are in %s\n",
-		knob, key->text, nid, names);
-	return -ENXIO;
+	if (w->values[FRAGBED_KEY_ZONE].given)
+		return fragbed_refuse(w, FRAGBED_KEY_ZONE, -ENXIO,
+				      "has no superpageblocks, those of node %d are in %s",
+				      nid, names);
+	pr_warn("%s: zone: missing, node %d has superpageblocks in %s\n",
+		w->knob->path, nid, names);
+	return -EINVAL;
 }
 
-/* Node 0 if none is named; where that has no memory, the writer's. */
-static int check_node(const char *knob, struct fragbed_key *key)
+/* Without node= it is node 0; if that has no memory, the writer's. */
+static int check_node(const struct fragbed_write *w, int *nid)
 {
-	if (key->given || !node_state(0, N_MEMORY))
-		return fragbed_node_check(knob, key);
-	key->value = 0;
+	if (w->values[FRAGBED_KEY_NODE].given || !node_state(0, N_MEMORY))
+		return fragbed_node_check(w, FRAGBED_KEY_NODE, nid);
+	*nid = 0;
 	return 0;
 }
 
 /**
- * fragbed_spb_zone() - the zone a line names
- * @knob: name of the knob, for the log
- * @keys: parsed; the node is filled in if it was not given
+ * fragbed_spb_zone() - find the zone that a line names
+ * @w: the line, parsed
+ * @nid: its node
  * @found: the zone; without a name the only one with superpageblocks, NULL if there
  *	   are several
  *
@@ -83,30 +82,27 @@ static int check_node(const char *knob, struct fragbed_key *key)
  * Return: 0, or after one line in the log -ENXIO no such node or zone, -EOPNOTSUPP the
  * node has no superpageblocks.
  */
-int fragbed_spb_zone(const char *knob, struct fragbed_key *keys,
-		     struct zone **found)
+int fragbed_spb_zone(const struct fragbed_write *w, int *nid, struct zone **found)
 {
-	const struct fragbed_key *name = &keys[FRAGBED_KEY_ZONE];
+	const struct fragbed_value *name = &w->values[FRAGBED_KEY_ZONE];
 	struct zone *zone = NULL;
 	unsigned int nr = 0;
-	int nid, ret;
+	int ret = check_node(w, nid);
 
-	ret = check_node(knob, &keys[FRAGBED_KEY_NODE]);
 	if (ret)
 		return ret;
-	nid = keys[FRAGBED_KEY_NODE].value;
 	*found = NULL;
-	while ((zone = fragbed_spb_next_zone(nid, zone))) {
+	while ((zone = fragbed_spb_next_zone(*nid, zone))) {
 		nr++;
 		if (!name->given || !strcmp(name->text, zone->name))
 			*found = zone;
 	}
 	if (!nr) {
-		pr_warn("%s: node %d has no superpageblocks\n", knob, nid);
+		pr_warn("%s: node %d has no superpageblocks\n", w->knob->path, *nid);
 		return -EOPNOTSUPP;
 	}
 	if (name->given && !*found)
-		return refuse_zone(knob, nid, name);
+		return refuse_zone(w, *nid);
 	if (!name->given && nr > 1)
 		*found = NULL;
 	return 0;
@@ -123,31 +119,28 @@ static unsigned int count_spbs(struct zone *zone)
 }
 
 /**
- * fragbed_spb_find() - the one superpageblock a line names
- * @knob: name of the knob, for the log
- * @keys: parsed; the node is filled in if it was not given
+ * fragbed_spb_find() - find the one superpageblock that a line names
+ * @w: the line, parsed
  * @nr: number of the superpageblock in its zone
  * @found: its zone
- * @info: what is known of it
+ * @info: its record
  *
  * Context: may sleep.
- * Return: 0, or after one line in the log -EINVAL the zone has to be named, -ENXIO no
+ * Return: 0, or after one line in the log -EINVAL the line must name the zone, -ENXIO no
  * such node, zone or superpageblock, -EOPNOTSUPP the node has none.
  */
-int fragbed_spb_find(const char *knob, struct fragbed_key *keys, u64 nr,
-		     struct zone **found, struct spb_info *info)
+int fragbed_spb_find(const struct fragbed_write *w, u64 nr, struct zone **found,
+		     struct spb_info *info)
 {
-	int ret = fragbed_spb_zone(knob, keys, found);
+	int nid, ret = fragbed_spb_zone(w, &nid, found);
 
 	if (ret)
 		return ret;
 	if (!*found)
-		return refuse_zone(knob, keys[FRAGBED_KEY_NODE].value,
-				   &keys[FRAGBED_KEY_ZONE]);
+		return refuse_zone(w, nid);
 	if (nr <= UINT_MAX && !spb_get_info(*found, nr, info))
 		return 0;
-	pr_warn("%s: spb=%llu: no such superpageblock, zone %s of node %d has 0 to %u\n",
-		knob, nr, (*found)->name, zone_to_nid(*found),
-		count_spbs(*found) - 1);
-	return -ENXIO;
+	return fragbed_refuse(w, FRAGBED_KEY_SPB, -ENXIO,
+			      "no such superpageblock, zone %s of node %d has 0 to %u",
+			      (*found)->name, nid, count_spbs(*found) - 1);
 }

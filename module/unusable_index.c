@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How fragmented a node is, from the free-area counts and by the kernel's own
- * definition: the share of free memory, in permille, that lies in blocks too
- * small for an order.
+ * How fragmented a node is, by the kernel's own definition: the share of free memory, in
+ * permille, that is in blocks too small for an order. Computed from the free_area counts.
  */
 #include <linux/math64.h>
 #include <linux/seq_file.h>
@@ -47,11 +46,11 @@ static unsigned int index_of(const unsigned long *nr_free, unsigned int order)
 }
 
 /**
- * fragbed_unusable_index() - unusable free-space index of a node
+ * fragbed_unusable_index() - unusable free space index of a node
  * @nid: node with memory
  * @order: 0 to MAX_PAGE_ORDER
  *
- * Pages on per-cpu lists are in no free area and so count neither way.
+ * Pages on per-cpu lists are not counted in free_area, so they do not count at all.
  *
  * Context: takes zone->lock of one zone at a time.
  * Return: permille; 1000 if nothing is free.
@@ -65,13 +64,13 @@ unsigned int fragbed_unusable_index(int nid, unsigned int order)
 }
 
 /**
- * fragbed_free_pages() - free pages in the free areas of a node
+ * fragbed_nr_free_pages() - count the free pages in the free areas of a node
  * @nid: node with memory
  *
  * Context: takes zone->lock of one zone at a time.
  * Return: pages.
  */
-unsigned long fragbed_free_pages(int nid)
+unsigned long fragbed_nr_free_pages(int nid)
 {
 	unsigned long nr_free[NR_PAGE_ORDERS], pages = 0;
 	unsigned int i;
@@ -83,7 +82,7 @@ unsigned long fragbed_free_pages(int nid)
 }
 
 /**
- * fragbed_free_blocks() - wholly free pageblocks of a node
+ * fragbed_nr_free_blocks() - count the wholly free pageblocks of a node
  * @nid: node with memory
  *
  * Exact up to per-cpu lists: buddies of one pageblock always merge, so a
@@ -92,7 +91,7 @@ unsigned long fragbed_free_pages(int nid)
  * Context: takes zone->lock of one zone at a time.
  * Return: pageblocks.
  */
-unsigned long fragbed_free_blocks(int nid)
+unsigned long fragbed_nr_free_blocks(int nid)
 {
 	unsigned long nr_free[NR_PAGE_ORDERS], blocks = 0;
 	unsigned int i;
@@ -115,15 +114,8 @@ static void show_zone(struct seq_file *m, int nid, struct zone *zone)
 	seq_putc(m, '\n');
 }
 
-/**
- * fragbed_index_show() - the index of each zone at each order
- * @m: where to
- * @unused: none
- *
- * Context: takes zone->lock of one zone at a time.
- * Return: 0.
- */
-int fragbed_index_show(struct seq_file *m, void *unused)
+/* Context: takes zone->lock of one zone at a time. */
+static int index_show(struct seq_file *m, void *unused)
 {
 	unsigned int order;
 	int nid, i;
@@ -142,3 +134,9 @@ int fragbed_index_show(struct seq_file *m, void *unused)
 	}
 	return 0;
 }
+
+struct fragbed_knob fragbed_knob_fragment_index = {
+	.path = "fragment/index",
+	.file = FRAGBED_READ_ONLY,
+	.show = index_show,
+};

@@ -48,7 +48,7 @@ only_hogs_were_killed() {
 	one_was_killed
 }
 
-ours_went_first() { log_since_mark | grep -q 'fragbed: out of memory: gave back'; }
+ours_went_first() { log_since_mark | grep -q 'fragbed: out of memory: freed'; }
 
 # beside_hogs COMMAND...: repeats the command until a hog is killed.
 beside_hogs() {

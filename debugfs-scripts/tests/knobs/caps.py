@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Version, features and modes of the knobs.
+# Version, features and modes of the knobs, and the file that describes them.
 import os
+import stat
 
 import guest
-from guest import fact, has_mode, text_of
+from guest import LOG, fact, has_mode, path_of, text_of, wants
 from ktap import Cases, check, same
 
 CASES = Cases()
@@ -13,7 +14,7 @@ COMMAND_FILES = ("hold/alloc", "hold/free", "fragment/run", "fragment/free", "fr
                  "compact/run", "spb/taint", "lease", "reset")
 COMMAND_FILES_WITH_ANSWER = ("mof", "spb/defrag", "spb/evacuate")
 READ_ONLY_FILES = ("version", "caps", "hold/sets", "fragment/index", "fragment/result", "fragment/churn_status",
-                   "fragment/keep_status", "compact/last", "map")
+                   "fragment/keep_status", "compact/last", "map", "knobs")
 
 
 @CASES.add()
@@ -42,3 +43,26 @@ def modes_say_verb_tunable_or_fact():
     for name in READ_ONLY_FILES:
         has_mode(name, 0o444)
     has_mode("map_chunk", 0o600)
+
+
+def modes_of_files():
+    """By path below the module's folder."""
+    return {os.path.relpath(os.path.join(folder, name), guest.FOLDER):
+            f"{stat.S_IMODE(os.stat(os.path.join(folder, name)).st_mode):04o}"
+            for folder, _, names in os.walk(guest.FOLDER) for name in names}
+
+
+@CASES.add()
+def knobs_describes_every_file():
+    rows = [line.split() for line in text_of(path_of("knobs")).splitlines() if not line.startswith("#")]
+    same("files", {row[1]: row[2] for row in rows if row[0] == "file"}, modes_of_files())
+
+
+# The file is made from the tables that the parser uses, so a key with a value too large by one is refused.
+@CASES.add()
+def knobs_has_the_range_that_is_checked():
+    rows = [line.split() for line in text_of(path_of("knobs")).splitlines()]
+    row = next(row for row in rows if row[:3] == ["key", "hold/alloc", "order"])
+    same("order", row[3:], ["number", "required", "-", "0", str(fact("caps", "max_page_order"))])
+    wants("EINVAL", "hold/alloc", f"set=x type=unmovable order={int(row[7]) + 1} count=1")
+    LOG.last_has(f"must be a decimal number from {row[6]} to {row[7]}")

@@ -114,7 +114,7 @@ def hold_enomem_gives_all_back():
 def hold_tells_of_smaller_pieces():
     ok_knob("fragment/run", "order=6 index=1000 unmovable=100 seed=1")
     wants("ENOMEM", "hold/alloc", "set=p type=unmovable order=6 count=512")
-    LOG.last_has("the allocator gave .* of the 512 chunks, what else is free is in smaller pieces")
+    LOG.last_has("got .* of 512 chunks, the remaining free memory is fragmented")
     same("pages held", set_pages("p"), 0)
 
 

@@ -91,5 +91,5 @@ def suspend_gives_all_back():
     guest.nothing_held()
     same("keep is running", keep.status("running"), "no")
     same("churn is running", churn.status("running"), "no")
-    LOG.has("fragbed: the machine goes to sleep")
+    LOG.has("fragbed: the machine suspends")
     all_back(before)

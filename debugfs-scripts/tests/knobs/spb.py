@@ -177,7 +177,7 @@ def spb_taint_ebusy_gives_all_back():
     ok_knob("hold/free", "set=b every=2")
     before = free_pages()
     wants("EBUSY", "spb/taint", f"{spb} pages={spb_pages()} set=c")
-    LOG.last_has("pages taken, no more to be had")
+    LOG.last_has("pages, no more can be allocated there")
     same("pages of the refused set", set_pages("c"), 0)
     same("pages of the other set", set_pages("b"), 1)
     all_back(before)

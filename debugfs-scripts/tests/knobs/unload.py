@@ -93,7 +93,7 @@ def check_oom():
     for name, status in ("churn", churn.status), ("keep", keep.status):
         same(f"{name} yielded", status("yielded"), "yes")
         same(f"pages {name} holds", status("pages_held"), 0)
-    LOG.has("fragbed: out of memory: gave back")
+    LOG.has("fragbed: out of memory: freed")
 
 
 OOM_CASES = Cases()
