@@ -15,22 +15,38 @@
 
 . "$(dirname "$0")/../../lib/lib.sh"
 
-here=$(dirname "$0")
-corpus=$here/corpus
 work=${TMPDIR:-/tmp}/fragbed-fuzz
+corpus=$work/corpus
 writes=${FRAGBED_JOB_WRITES:-100000}
 seed=${FRAGBED_JOB_SEED:-1}
 
 knobs() { (cd "$FRAGBED_DIR" && find . -type f -perm -200 | sed 's,^\./,,' | sort); }
 
-# Each knob with its keys: the module lists them when it rejects an unknown key.
+# Each command file with its keys.
 keys() {
+	awk '$1 == "key" { keys[$2] = keys[$2] " " $3 } END { for (path in keys) print path keys[path] }' \
+		"$FRAGBED_DIR/knobs"
+}
+
+# A line for a command file that has none in the folder corpus: each key with its default,
+# its first word or its minimum.
+first_line() {
+	awk -v path="$1" '
+		$2 != path { next }
+		$1 == "word" && line == "" { line = $3 }
+		$1 == "key" && $5 !~ /^with/ { line = line " " $3 "=" ($6 != "-" ? $6 : NF > 6 ? $7 : "x") }
+		$1 == "value" { line = line " " (NF > 6 ? $7 : "x") }
+		END { sub(/^ /, "", line); print line }' "$FRAGBED_DIR/knobs"
+}
+
+make_corpus() {
+	cp -r "$(dirname "$0")/corpus" "$work/"
 	for lib_knob in $(knobs); do
-		knob "$lib_knob" "?=1"
-		knob "$lib_knob" "start ?=1"
+		[ -f "$corpus/$lib_knob" ] || {
+			mkdir -p "$(dirname "$corpus/$lib_knob")"
+			first_line "$lib_knob" >"$corpus/$lib_knob"
+		}
 	done
-	log_since_mark | sed -n 's,.*fragbed: \([a-z_/]*\): ?: unknown key\, the keys are ,\1 ,p' |
-		tr -d , | sort -u
 }
 
 has_keys() {
@@ -47,9 +63,7 @@ has_keys() {
 
 # A knob or key that is missing in the corpus would rarely be tried.
 corpus_has_all() {
-	for lib_knob in $(knobs); do
-		[ -f "$corpus/$lib_knob" ] || { say "no corpus for $lib_knob" && return 1; }
-	done
+	make_corpus
 	keys >"$work/keys"
 	[ -s "$work/keys" ] || return 1
 	while read -r lib_line; do
