@@ -72,7 +72,7 @@ checkpatch_patch() { "$TOOLS/series.sh" --print "$1" | checkpatch -; }
 # Formats without comments have no place for the line; a patch has it in the files it adds.
 needs_licence() {
 	case $1 in
-	*.json | *.patch | */series | LICENSE* | COPYING* | *.golden) return 1 ;;
+	*.json | *.log | *.patch | */series | LICENSE* | COPYING* | *.golden) return 1 ;;
 	*/debian/changelog | */debian/source/format | */debian/*.dkms) return 1 ;;
 	esac
 }
