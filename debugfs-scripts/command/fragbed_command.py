@@ -7,6 +7,7 @@ import json
 import os
 import sys
 
+import fragbed_keys
 import fragbed_knobs as knobs
 import fragbed_map
 import fragbed_process
@@ -36,7 +37,7 @@ USAGE = """usage: fragbed COMMAND [ARGUMENTS]
   report DIR                        make a report of what 'map --record' or 'run' left
 
 hold, fragment, churn and keep take '-- COMMAND...': fragbed runs it and frees everything when
-it ends. --json prints the same figures for programs. Keys and errors: fragbed(1).
+it ends. --json prints the same figures for programs. 'fragbed COMMAND --help' has the keys.
 """
 
 # The knobs that a subcommand shows.
@@ -101,9 +102,16 @@ def split(argv):
     return (argv, None) if at is None else (argv[:at], argv[at + 1:])
 
 
-def words_of(name, argv, least=0):
+def parser_of(name, *paths):
+    """Its help shows the keys of the knobs at these paths."""
     parser = argparse.ArgumentParser(prog=f"fragbed {name}")
+    parser.format_help = lambda: f"{parser.format_usage()}\n{fragbed_keys.help_on(paths)}\n"
     parser.add_argument("--json", action="store_true")
+    return parser
+
+
+def words_of(name, argv, *paths, least=0):
+    parser = parser_of(name, *paths)
     parser.add_argument("words", nargs="+" if least else "*", metavar="KEY=VALUE")
     options = parser.parse_intermixed_args(argv)
     return options.words, options.json
@@ -124,7 +132,7 @@ def run_while(knob, line, name, command):
 
 def write_and_show(knob, name, argv):
     """Without keys it only shows."""
-    words, as_json = words_of(name, argv)
+    words, as_json = words_of(name, argv, knob)
     if words:
         knobs.write(knob, " ".join(words))
     show(SHOWN[name], as_json)
@@ -135,7 +143,7 @@ def write_and_show_or_run(knob, name, argv):
     argv, command = split(argv)
     if command is None:
         return write_and_show(knob, name, argv)
-    words, _ = words_of(name, argv, least=1)
+    words, _ = words_of(name, argv, knob, least=1)
     return run_while(knob, " ".join(words), name, command)
 
 
@@ -144,7 +152,7 @@ def hold(argv):
 
 
 def free(argv):
-    words, as_json = words_of("free", argv, least=1)
+    words, as_json = words_of("free", argv, "hold/free", least=1)
     knobs.write("hold/free", " ".join(words))
     show(SHOWN["hold"], as_json)
     return 0
@@ -188,8 +196,7 @@ def reset(argv):
 
 
 def spb(argv):
-    parser = argparse.ArgumentParser(prog="fragbed spb")
-    parser.add_argument("--json", action="store_true")
+    parser = parser_of("spb", *(f"spb/{name}" for name in SPB_WRITTEN))
     parser.add_argument("what", nargs="?", choices=SPB_SHOWN + SPB_WRITTEN, default="table")
     parser.add_argument("words", nargs="*", metavar="KEY=VALUE")
     options = parser.parse_intermixed_args(argv)
@@ -223,6 +230,8 @@ def version():
 
 
 def command(argv):
+    if argv[:1] == ["help"] and argv[1:2] and argv[1] in COMMANDS:
+        argv = [argv[1], "--help"]
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(USAGE, end="")
         return 0 if argv else 2

@@ -31,8 +31,8 @@ CLASS_OF = {look.letter: look.name for look in LOOKS}
 STEPS = {
     "start": "before the first round",
     "fill": "memory filled with movable pages",
-    "taint": "some superpageblocks tainted on purpose",
-    "load": "unmovable load; defragmentation in the background",
+    "taint": "some tainted on purpose",
+    "load": "unmovable load, background defrag",
     "defrag": "spb/defrag spb=tainted",
     "free": "unmovable and some movable pages freed",
     "evacuate": "spb/evacuate spb=clean",

@@ -62,6 +62,8 @@ def help_fits_a_screen():
     exits(2, "")
     exits(2, "nonsense").err_has("no such command")
     exits(0, "map --help")
+    exits(0, "hold --help").out_has("hold/alloc:", "count", "required")
+    exits(0, "help churn").out_has("a line begins with start or stop", "limit_kb")
 
 
 @CASES.add()
@@ -87,4 +89,6 @@ def completion():
     completed("hold", "cou").out_has("count=")
     same("a value", completed("hold", "type", "=", "un").out, "unmovable\n")
     completed("run", "").out_has("quick")
+    completed("run", "beside", "R").out_has("RATE=", "ROUNDS=")
+    completed("churn", "").out_has("start", "stop", "limit_kb=")
     completed("spb", "defrag", "s").out_has("spb=tainted")
