@@ -271,7 +271,7 @@ static void capture_merged_blocks(struct kunit *test)
 				     .offset = pageblock_nr_pages };
 
 	if (pageblock_order + 1 >= MAX_PAGE_ORDER)
-		kunit_skip(test, "a page of two blocks has MAX_PAGE_ORDER or more; " NEEDS_SMALL_BLOCKS);
+		kunit_skip(test, "two blocks have MAX_PAGE_ORDER or more; " NEEDS_SMALL_BLOCKS);
 	skip_if_it_would_taint(test, MOV, UNMOV);
 	first.block = scene_block(test, pageblock_order + 1, MOV);
 	second.block = first.block;
