@@ -110,7 +110,7 @@ static bool fill_shmem(struct churn_thread *t, struct churn_slot *slot)
 	if (fragbed_spare_pages(t->nid, gfp, plan.force) < nr)
 		return false;
 	for (i = 0; i < nr; i++) {
-		if (fragbed_shmem_take(t->file, first + i, gfp, &page)) {
+		if (fragbed_shmem_alloc(t->file, first + i, gfp, &page)) {
 			fragbed_shmem_drop(t->file, first, nr);
 			return false;
 		}

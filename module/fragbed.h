@@ -190,8 +190,8 @@ void fragbed_chunk_split(struct page *page, unsigned int order);
 long fragbed_chunks_held(void);
 struct file *fragbed_shmem_open(void);
 void fragbed_shmem_close(struct file *file);
-int fragbed_shmem_take(struct file *file, pgoff_t index, gfp_t gfp,
-		       struct page **pagep);
+int fragbed_shmem_alloc(struct file *file, pgoff_t index, gfp_t gfp,
+			struct page **pagep);
 int fragbed_shmem_node_check(const char *path, const struct page *page,
 			     int nid);
 void fragbed_shmem_drop(struct file *file, pgoff_t first, unsigned long nr);

@@ -164,7 +164,7 @@ static int alloc_shmem(struct hold_plan *plan)
 
 	if (!fragbed_spare_pages(set->nid, plan->gfp, plan->force))
 		return -ENOMEM;
-	ret = fragbed_shmem_take(set->file, set->end, plan->gfp, &page);
+	ret = fragbed_shmem_alloc(set->file, set->end, plan->gfp, &page);
 	if (ret)
 		return ret;
 	set->end++;

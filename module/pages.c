@@ -222,7 +222,7 @@ void fragbed_shmem_close(struct file *file)
 }
 
 /**
- * fragbed_shmem_take() - fill one index of a file
+ * fragbed_shmem_alloc() - allocate the page at one index of a file
  * @file: from fragbed_shmem_open()
  * @index: page index within it
  * @gfp: from fragbed_gfp(FRAGBED_MOVABLE), reclaim bits may be cleared
@@ -233,8 +233,8 @@ void fragbed_shmem_close(struct file *file)
  * Context: may sleep.
  * Return: 0, -ENOMEM, -EINTR or another error of shmem.
  */
-int fragbed_shmem_take(struct file *file, pgoff_t index, gfp_t gfp,
-		       struct page **pagep)
+int fragbed_shmem_alloc(struct file *file, pgoff_t index, gfp_t gfp,
+			struct page **pagep)
 {
 	struct page *page;
 
@@ -249,7 +249,7 @@ int fragbed_shmem_take(struct file *file, pgoff_t index, gfp_t gfp,
 /**
  * fragbed_shmem_node_check() - is a shmem page on the right node?
  * @path: of the command file, for the log
- * @page: from fragbed_shmem_take()
+ * @page: from fragbed_shmem_alloc()
  * @nid: the right node
  *
  * The memory policy of the writing task decides where shmem pages come from.

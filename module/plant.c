@@ -107,7 +107,7 @@ static int plant_page(struct fragbed_planter *planter, struct page *page)
 
 	migrate_disable();
 	fragbed_chunk_free(page, 0);
-	ret = fragbed_shmem_take(set->file, set->end, gfp, &landed);
+	ret = fragbed_shmem_alloc(set->file, set->end, gfp, &landed);
 	migrate_enable();
 	if (!ret && landed == page) {
 		set->end++;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What an allocation and a free cost. Loading it measures, on the first "cpus" CPUs at
- * once, and leaves a row for each case and CPU in the kernel log:
+ * Measures the cost of an allocation and of a free. Loading the module measures on the
+ * first "cpus" CPUs at once, and writes a row for each case and CPU to the kernel log:
  *
  *   fragbed_bench: case=pcp-0-movable cpu=0 rounds=41 ops=64 alloc=212.00 alloc_max=...
  *
- * A figure is the median of all rounds per page or block. The unit is what get_cycles()
- * counts: instructions where QEMU runs with -icount shift=0, cycles otherwise; what a row of
- * a thousand instructions takes goes to the log, too. A round in which the timer ticked is
- * an outlier that the median leaves out.
+ * A figure is the median of all rounds, per page or block, in units of get_cycles():
+ * instructions if QEMU runs with -icount shift=0, cycles if not. The module also logs the
+ * cost of a thousand instructions. A timer tick makes a round an outlier, which the median
+ * ignores.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -30,16 +30,16 @@
 
 static uint cpus = 1;
 module_param(cpus, uint, 0444);
-MODULE_PARM_DESC(cpus, "how many measure at the same time");
+MODULE_PARM_DESC(cpus, "number of CPUs that measure at the same time");
 
 static bool short_lists;
 module_param(short_lists, bool, 0444);
-MODULE_PARM_DESC(short_lists, "the cases for which the per-cpu lists have been made short");
+MODULE_PARM_DESC(short_lists, "run the cases that need short per-cpu lists");
 
 /*
- * ops: taken before the first is given back. Few of order 0 come and go through the
- * per-cpu list; thousands go through the zone lock in batches if the lists are kept
- * short (vm.percpu_pagelist_high_fraction); orders 4 and 10 take it each time.
+ * ops: number allocated before the first is freed. A few of order 0 only use the per-cpu
+ * list; thousands take the zone lock in batches if the lists are short
+ * (vm.percpu_pagelist_high_fraction); orders 4 and 10 take it each time.
  */
 struct bench_case {
 	const char *name;
@@ -49,7 +49,7 @@ struct bench_case {
 	bool short_lists;
 };
 
-/* Each is measured twice: with pages that cannot move, and with pages that can. */
+/* Each is measured twice: with unmovable pages, and with movable ones. */
 static const struct bench_case cases[] = {
 	{ .name = "pcp-0", .order = 0, .ops = 64 },
 	{ .name = "zone-0", .order = 0, .ops = MOST, .short_lists = true },
@@ -72,7 +72,7 @@ static gfp_t gfp_of(unsigned int i)
 	return (i % 2 ? GFP_HIGHUSER_MOVABLE : GFP_KERNEL) | __GFP_NOWARN;
 }
 
-static bool is_asked_for(unsigned int i)
+static bool is_selected(unsigned int i)
 {
 	return case_of(i)->short_lists == short_lists;
 }
@@ -95,7 +95,7 @@ struct worker {
 static struct worker *workers[MOST_CPUS];
 static atomic_t arrived;
 
-static unsigned int take(const struct bench_case *c, gfp_t gfp, struct page **pages)
+static unsigned int alloc_ops(const struct bench_case *c, gfp_t gfp, struct page **pages)
 {
 	unsigned int nr;
 
@@ -109,17 +109,17 @@ static unsigned int take(const struct bench_case *c, gfp_t gfp, struct page **pa
 	return nr;
 }
 
-static void give_back(const struct bench_case *c, struct page **pages, unsigned int nr)
+static void free_ops(const struct bench_case *c, struct page **pages, unsigned int nr)
 {
 	while (nr)
 		__free_pages(pages[--nr], c->order);
 }
 
 /*
- * What free memory is in small pieces differs from start to start. So pages are taken
- * first until the pieces are used up; each round then splits the same large blocks.
+ * The amount of free memory in small blocks differs between boots. So allocate pages
+ * until the small blocks are used up; each round then splits the same large blocks.
  */
-static unsigned int take_ballast(unsigned int i, struct page **pages)
+static unsigned int alloc_ballast(unsigned int i, struct page **pages)
 {
 	unsigned int nr;
 
@@ -133,7 +133,7 @@ static unsigned int take_ballast(unsigned int i, struct page **pages)
 	return nr;
 }
 
-/* Returns whether all could be had. */
+/* Return: true if all could be allocated. */
 static bool measure_round(unsigned int i, struct page **pages, u64 *alloc, u64 *free)
 {
 	const struct bench_case *c = case_of(i);
@@ -143,9 +143,9 @@ static bool measure_round(unsigned int i, struct page **pages, u64 *alloc, u64 *
 	/* Bulk allocation fills only entries that are NULL. */
 	memset(pages, 0, c->ops * sizeof(*pages));
 	start = get_cycles();
-	nr = take(c, gfp_of(i), pages);
+	nr = alloc_ops(c, gfp_of(i), pages);
 	between = get_cycles();
-	give_back(c, pages, nr);
+	free_ops(c, pages, nr);
 	end = get_cycles();
 	*alloc = between - start;
 	*free = end - between;
@@ -153,7 +153,7 @@ static bool measure_round(unsigned int i, struct page **pages, u64 *alloc, u64 *
 	return nr == c->ops;
 }
 
-/* Nobody starts on a case before all are there, so that they do get in each other's way. */
+/* All CPUs start a case together, so that they do contend. */
 static void wait_for_all(unsigned int number)
 {
 	atomic_inc(&arrived);
@@ -165,7 +165,7 @@ static void measure_case(struct worker *worker, unsigned int i)
 {
 	static const struct bench_case page;
 	struct result *result = &worker->results[i];
-	unsigned int ballast = take_ballast(i, worker->ballast);
+	unsigned int ballast = alloc_ballast(i, worker->ballast);
 	u64 alloc, free;
 	int round;
 
@@ -177,7 +177,7 @@ static void measure_case(struct worker *worker, unsigned int i)
 		result->alloc[round] = alloc;
 		result->free[round] = free;
 	}
-	give_back(&page, worker->ballast, ballast);
+	free_ops(&page, worker->ballast, ballast);
 }
 
 static int measure(void *data)
@@ -187,7 +187,7 @@ static int measure(void *data)
 
 	for (i = 0; i < NR_MEASURED; i++) {
 		wait_for_all(i);
-		if (is_asked_for(i))
+		if (is_selected(i))
 			measure_case(worker, i);
 	}
 	complete(&worker->done);
@@ -300,7 +300,7 @@ static int __init bench_init(void)
 	report_unit();
 	for (cpu = 0; cpu < cpus; cpu++)
 		for (i = 0; i < NR_MEASURED; i++)
-			if (is_asked_for(i))
+			if (is_selected(i))
 				report(workers[cpu], i, &workers[cpu]->results[i]);
 	free_workers();
 	return 0;
@@ -312,5 +312,5 @@ static void __exit bench_exit(void)
 
 module_init(bench_init);
 module_exit(bench_exit);
-MODULE_DESCRIPTION("What allocating and freeing pages costs");
+MODULE_DESCRIPTION("Cost of allocating and freeing pages");
 MODULE_LICENSE("GPL");

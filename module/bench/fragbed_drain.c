@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Gives back the per-cpu lists of free pages on demand:
+ * Drains the per-cpu lists of free pages on demand:
  *
  *   echo 1 > /sys/module/fragbed_drain/parameters/now
  *
- * A page on such a list looks like one that the kernel uses in /proc/kpageflags, and
- * nothing in user space empties the lists without moving other pages, too.
+ * In /proc/kpageflags a page on such a list looks like one that the kernel uses, and
+ * everything else in user space that drains the lists also migrates pages.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -15,7 +15,7 @@
 
 static void (*drain)(struct zone *zone);
 
-/* drain_all_pages() is not exported; a probe that is never armed knows where it is. */
+/* drain_all_pages() is not exported; a disabled probe has its address. */
 static int find_drain(void)
 {
 	struct kprobe probe = { .symbol_name = "drain_all_pages", .flags = KPROBE_FLAG_DISABLED };
@@ -29,7 +29,7 @@ static int find_drain(void)
 	return 0;
 }
 
-/* Nobody else has to find it. */
+/* For fragbed_hold.ko. */
 void fragbed_drain(void);
 void fragbed_drain(void)
 {
@@ -50,7 +50,7 @@ static int now_set(const char *value, const struct kernel_param *param)
 static const struct kernel_param_ops now_ops = { .set = now_set };
 
 module_param_cb(now, &now_ops, NULL, 0200);
-MODULE_PARM_DESC(now, "write 1: all per-cpu lists of free pages are given back");
+MODULE_PARM_DESC(now, "write 1 to drain all per-cpu lists of free pages");
 
 static int __init drain_init(void)
 {

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How long zone->lock is held. With one CPU nobody waits for a lock, so it is held from
- * the call that takes it to the call that lets go of it; probes on both note the time.
- * Loading it does something to be watched:
+ * Measures how long zone->lock is held. With one CPU no task waits for a lock, so it is
+ * held from the call that takes it to the call that releases it; probes on both record
+ * the time. Loading the module runs one of
  *
- *   load=pages   order 0, thousands at a time, in and out of the free lists
- *   load=drain   the same, and after each time all per-cpu lists are emptied, as every
- *                request does that is about to fail
- *   load=blocks  blocks of order 9 that cannot move, until mib= are held, and back: with
- *                superpageblocks some become tainted on the way, and clean again
+ *   load=pages   allocate and free thousands of order-0 pages at a time
+ *   load=drain   the same, and drain all per-cpu lists after each round, as each request
+ *                does that is about to fail
+ *   load=blocks  allocate unmovable order-9 blocks, mib= in total, and free them: with
+ *                superpageblocks some become tainted meanwhile, and clean again
  *
- * and leaves a row in the kernel log:
+ * and writes a row to the kernel log:
  *
  *   fragbed_hold: load=blocks holds=1234 median=100 p99=800 longest=2000 at=...
  *
- * in what get_cycles() counts, as fragbed_bench. The probes' own cost is in each of them,
- * and the same on all kernels. What spends its time while it holds the lock without
- * saving flags is not seen: all of mm/page_alloc.c does save them.
+ * in units of get_cycles(), as fragbed_bench. Each figure includes the cost of the probes,
+ * which is the same on all kernels. Callers that take the lock without saving flags are
+ * not measured; all of mm/page_alloc.c saves them.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -68,7 +68,7 @@ static int lock_taken(struct kprobe *probe, struct pt_regs *regs)
 	return 0;
 }
 
-static int lock_given(struct kprobe *probe, struct pt_regs *regs)
+static int lock_released(struct kprobe *probe, struct pt_regs *regs)
 {
 	cycles_t now = get_cycles();
 	void *lock = (void *)regs_get_kernel_argument(regs, 0);
@@ -90,11 +90,11 @@ static int lock_given(struct kprobe *probe, struct pt_regs *regs)
 
 static struct kprobe probes[] = {
 	{ .symbol_name = "_raw_spin_lock_irqsave", .pre_handler = lock_taken },
-	{ .symbol_name = "_raw_spin_unlock_irqrestore", .pre_handler = lock_given },
+	{ .symbol_name = "_raw_spin_unlock_irqrestore", .pre_handler = lock_released },
 };
 
-/* Takes nr blocks and gives them back. Returns how many there were. */
-static unsigned int in_and_out(struct page **pages, unsigned int nr, unsigned int order)
+/* Allocate nr blocks and free them. Return: the number allocated. */
+static unsigned int alloc_and_free(struct page **pages, unsigned int nr, unsigned int order)
 {
 	unsigned int got, i;
 
@@ -108,18 +108,18 @@ static unsigned int in_and_out(struct page **pages, unsigned int nr, unsigned in
 	return got;
 }
 
-/* Of fragbed_drain.ko. */
+/* In fragbed_drain.ko. */
 void fragbed_drain(void);
 
-static int play(struct page **pages)
+static int run_load(struct page **pages)
 {
 	unsigned int blocks = mib / (PAGE_SIZE << 9 >> 20), round;
 	bool drains = !strcmp(load, "drain");
 
 	if (!strcmp(load, "blocks"))
-		return in_and_out(pages, min(blocks, PAGES), 9) ? 0 : -ENOMEM;
+		return alloc_and_free(pages, min(blocks, PAGES), 9) ? 0 : -ENOMEM;
 	for (round = 0; round < ROUNDS; round++) {
-		if (in_and_out(pages, PAGES, 0) < PAGES)
+		if (alloc_and_free(pages, PAGES, 0) < PAGES)
 			return -ENOMEM;
 		if (drains)
 			fragbed_drain();
@@ -155,7 +155,7 @@ static int watch(struct page **pages)
 	if (err)
 		return err;
 	watching = true;
-	err = play(pages);
+	err = run_load(pages);
 	watching = false;
 	unregister_kprobes(both, ARRAY_SIZE(both));
 	return err;
@@ -167,7 +167,7 @@ static int __init hold_init(void)
 	int err = -ENOMEM;
 
 	if (num_online_cpus() > 1) {
-		pr_warn("waiting for the lock would count as holding it: one CPU only\n");
+		pr_warn("needs a single CPU: with more, waiting for the lock would count as holding it\n");
 		return -EOPNOTSUPP;
 	}
 	pages = vzalloc(PAGES * sizeof(*pages));

@@ -58,7 +58,7 @@ def knobs_describes_every_file():
     same("files", {row[1]: row[2] for row in rows if row[0] == "file"}, modes_of_files())
 
 
-# The file is made from the tables that the parser uses, so a key with a value too large by one is refused.
+# The parser uses the tables that the file prints: the largest order plus one is refused.
 @CASES.add()
 def knobs_has_the_range_that_is_checked():
     rows = [line.split() for line in text_of(path_of("knobs")).splitlines()]
