@@ -91,4 +91,5 @@ def completion():
     completed("run", "").out_has("quick")
     completed("run", "beside", "R").out_has("RATE=", "ROUNDS=")
     completed("churn", "").out_has("start", "stop", "limit_kb=")
-    completed("spb", "defrag", "s").out_has("spb=tainted")
+    if guest.has_feature("spb"):
+        completed("spb", "defrag", "s").out_has("spb=tainted")
