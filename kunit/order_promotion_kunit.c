@@ -285,7 +285,10 @@ static bool is_from(const struct page *page, const struct scene_block *block)
 		       block->pfn >> pageblock_order;
 }
 
-/* Compaction can free one block of the zone. Another task may allocate it first. */
+/*
+ * Compaction can free one block of the zone. Another task may allocate it first, or
+ * kcompactd may free it before the request has to.
+ */
 static bool alloc_slowly(struct kunit *test, struct scene_block *block, void *arg)
 {
 	struct scene_run *run = arg;
@@ -297,7 +300,9 @@ static bool alloc_slowly(struct kunit *test, struct scene_block *block, void *ar
 	scene_fragment_zone(test, block->zone);
 	scene_place_scanner(block->zone, block->pfn + 4);
 	scene_alloc_exhausted(test, run);
-	return !run->defrag_mode || is_from(run->page, block);
+	return !run->defrag_mode ||
+	       (is_from(run->page, block) &&
+		watch_first(run->watch, WATCH_TRY_TO_COMPACT));
 }
 
 static void promotion_end_to_end(struct kunit *test)
