@@ -321,6 +321,8 @@ def kept_back():
 
 
 def all_back(before, slack=NOISE):
+    """Some pages come back late: freed by RCU, or not yet in the kernel's counters."""
+    wait_for(lambda: abs(free_pages() - before) <= slack, seconds=5, pause=0.1)
     near("pages are free again", free_pages(), before, slack)
 
 

@@ -5,7 +5,7 @@
 # nothing that is held.
 import guest
 from guest import LOG, knob
-from ktap import check, near, same
+from ktap import check, same
 
 # E is one errno or the other, by how many CPUs the kernel was built for.
 ERRNOS = {"E": ("EINVAL", "ENXIO")}
@@ -177,7 +177,7 @@ def bad_row(name, line, wanted, message):
 
 def takes_no_memory(before):
     """Bad lines allocate nothing, also not a little each time."""
-    near("free pages", guest.free_pages(), before, guest.NOISE + guest.kept_back())
+    guest.all_back(before, guest.NOISE + guest.kept_back())
 
 
 def run_rows(results, rows):
