@@ -47,11 +47,13 @@ check_config() { config_field "$1" build >/dev/null || exit 1; }
 
 # guest_script NAME: path of the scenario or test of that name, for guest.sh.
 guest_script() {
-	local file
+	local file names
 	for file in "$REPO"/debugfs-scripts/{scenarios/"$1"/guest,tests/*/"$1"}.{sh,py}; do
 		[ ! -x "$file" ] || { printf '%s\n' "$file" && return; }
 	done
-	die "no scenario and no test '$1' in debugfs-scripts/"
+	names=$(cd "$REPO/debugfs-scripts" && ls scenarios &&
+		find tests -type f -executable ! -name run.sh -printf '%f\n' | sed 's/\..*//' | sort)
+	die "no file, scenario or test '$1'; there are: ${names//$'\n'/ }"
 }
 
 # The kernel's reports of its own bugs, as one extended regular expression.

@@ -54,7 +54,10 @@ test_guest_panic() { exits 3 guest 'echo c >/proc/sysrq-trigger' && says "the ke
 test_guest_power_off() { exits 3 guest 'busybox poweroff -f' && says "without an exit code"; }
 test_guest_hang() { limit=4 exits 124 guest 'sleep 1000' && says "time limit"; }
 
-test_guest_without_script() { exits 127 "$TOOLS/guest.sh" --kernel "$built" --out "$work/out" /nowhere; }
+test_guest_without_script() {
+	exits 1 "$TOOLS/guest.sh" --kernel "$built" --out "$work/out" nowhere &&
+		says "no file, scenario or test 'nowhere'; there are: atomic " && says " knobs "
+}
 
 test_guest_output_folder() {
 	exits 0 guest "echo written >\"\$FRAGBED_OUT/file\"" && grep -qx written "$work/out/file"
