@@ -45,15 +45,16 @@ config_field() { "$TOOLS/configurations.py" "$1" "$2"; }
 # configurations.py lists the known names.
 check_config() { config_field "$1" build >/dev/null || exit 1; }
 
-# guest_script NAME: path of the scenario or test of that name, for guest.sh.
+# guest_script NAME: path of the scenario or test of that name, or of the command.
 guest_script() {
 	local file names
 	for file in "$REPO"/debugfs-scripts/{scenarios/"$1"/guest,tests/*/"$1"}.{sh,py}; do
 		[ ! -x "$file" ] || { printf '%s\n' "$file" && return; }
 	done
+	type -P -- "$1" && return
 	names=$(cd "$REPO/debugfs-scripts" && ls scenarios &&
 		find tests -type f -executable ! -name run.sh -printf '%f\n' | sed 's/\..*//' | sort)
-	die "no file, scenario or test '$1'; there are: ${names//$'\n'/ }"
+	die "no scenario, test or command '$1'; there are: ${names//$'\n'/ }"
 }
 
 # The kernel's reports of its own bugs, as one extended regular expression.

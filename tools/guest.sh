@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # guest.sh [--config CONFIG] [--mem SIZE] [--timeout S] [--args "KERNEL ARGS"]
-#          [--out DIR] [--counts NAME] [--kernel DIR] SCRIPT|NAME [ARGS...]
+#          [--out DIR] [--counts NAME] [--kernel DIR] SCRIPT|NAME|COMMAND [ARGS...]
 #
 # Boots a guest and runs SCRIPT in it as root, or the scenario or test NAME of
-# debugfs-scripts/. The kernel is that of the configuration (default $CONFIG or uml), or with
+# debugfs-scripts/, or a COMMAND of the host. The kernel is that of the configuration (default $CONFIG or uml), or with
 # --kernel the file linux in DIR. The script's environment:
 #
 #   FRAGBED_REPO    this repository, read-only, at the same path as on the host

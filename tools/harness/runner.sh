@@ -56,7 +56,12 @@ test_guest_hang() { limit=4 exits 124 guest 'sleep 1000' && says "time limit"; }
 
 test_guest_without_script() {
 	exits 1 "$TOOLS/guest.sh" --kernel "$built" --out "$work/out" nowhere &&
-		says "no file, scenario or test 'nowhere'; there are: atomic " && says " knobs "
+		says "no scenario, test or command 'nowhere'; there are: atomic " && says " knobs "
+}
+
+test_guest_runs_a_command() {
+	exits 0 "$TOOLS/guest.sh" --kernel "$built" --out "$work/out" busybox echo "it runs" &&
+		says "it runs"
 }
 
 test_guest_output_folder() {
